@@ -1,0 +1,33 @@
+import { defineConfig, devices } from "@playwright/test";
+import { existsSync } from "node:fs";
+
+// A Chromium of the system's own is used where there is one; otherwise the one that Playwright installed.
+const systemChromium = "/usr/bin/chromium";
+const root = process.getuid?.() === 0;
+
+export default defineConfig({
+  testDir: "tests",
+  outputDir: "../target/test-reports/browser",
+  reporter: [["list"], ["json", { outputFile: "../target/test-reports/browser.json" }]],
+  // Each worker has a server and a database to itself; tests of one file run in order on it.
+  workers: 2,
+  forbidOnly: !!process.env.CI,
+  timeout: 30_000,
+  expect: { timeout: 5_000 },
+  use: {
+    ...devices["Desktop Chrome"],
+    trace: "retain-on-failure",
+    screenshot: "only-on-failure",
+    launchOptions: {
+      ...(existsSync(systemChromium) && { executablePath: systemChromium }),
+      args: [
+        // The sandbox refuses root, which is who runs in many containers.
+        ...(root ? ["--no-sandbox"] : []),
+        "--disable-gpu",
+        "--disable-background-networking",
+        "--disable-sync",
+        "--no-first-run",
+      ],
+    },
+  },
+});

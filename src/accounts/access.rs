@@ -1,0 +1,128 @@
+//! The access matrix: every page, form and server function, and who may use it.
+//!
+//! It is data. Routes are registered from it, each behind [`guard`], so one that is missing
+//! here is not served; the tests walk the whole of it as every kind of person.
+
+use axum::{
+    extract::Request,
+    http::Method,
+    middleware::Next,
+    response::{IntoResponse, Redirect, Response},
+};
+
+use super::{Viewer, viewer};
+use crate::{
+    server::page,
+    workspaces::Role::{self, Admin, Auditor, Checker, Developer},
+};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Signing in, and what stands before it.
+    Anyone,
+    /// Any person, of any workspace or none.
+    SignedIn,
+    /// Members of the workspace with one of these roles.
+    Any(&'static [Role]),
+}
+
+#[derive(Clone, Debug)]
+pub struct Route {
+    pub method: Method,
+    pub path: &'static str,
+    pub access: Access,
+}
+
+const READ_KEYS: Access = Access::Any(&[Developer, Checker, Auditor, Admin]);
+const READ_AUDIT: Access = Access::Any(&[Auditor, Admin]);
+const MAKE_KEYS: Access = Access::Any(&[Developer]);
+/// Checkers may stop any key, developers their own; which key is the operation's to judge.
+const STOP_KEYS: Access = Access::Any(&[Developer, Checker]);
+
+const fn get(path: &'static str, access: Access) -> Route {
+    Route {
+        method: Method::GET,
+        path,
+        access,
+    }
+}
+
+const fn post(path: &'static str, access: Access) -> Route {
+    Route {
+        method: Method::POST,
+        path,
+        access,
+    }
+}
+
+pub const ROUTES: &[Route] = &[
+    get("/", Access::Anyone),
+    get("/login", Access::Anyone),
+    post("/login", Access::Anyone),
+    post("/theme", Access::Anyone),
+    post("/logout", Access::SignedIn),
+    post("/workspaces/switch", Access::SignedIn),
+    get("/settings/security", Access::SignedIn),
+    post("/settings/security", Access::SignedIn),
+    get("/dashboard", READ_KEYS),
+    get("/dashboard/api", READ_KEYS),
+    post("/search", READ_KEYS),
+    get("/keys", READ_KEYS),
+    get("/keys/new", MAKE_KEYS),
+    post("/keys/new", MAKE_KEYS),
+    get("/keys/{id}", READ_KEYS),
+    get("/keys/{id}/revoke", STOP_KEYS),
+    post("/keys/{id}/revoke", STOP_KEYS),
+    get("/logs", READ_KEYS),
+    get("/logs/{id}", READ_KEYS),
+    get("/audit", READ_AUDIT),
+    // Server functions.
+    post("/api/overview", READ_KEYS),
+    post("/api/list_keys", READ_KEYS),
+    post("/api/key_detail", READ_KEYS),
+    post("/api/key_form", MAKE_KEYS),
+    post("/api/revoke_consequences", STOP_KEYS),
+    post("/api/first_call", READ_KEYS),
+    post("/api/list_requests", READ_KEYS),
+    post("/api/request_detail", READ_KEYS),
+    post("/api/list_audit", READ_AUDIT),
+];
+
+impl Access {
+    /// Whether this person may pass.
+    pub fn admits(self, viewer: Option<&Viewer>) -> bool {
+        match self {
+            Self::Anyone => true,
+            Self::SignedIn => viewer.is_some(),
+            Self::Any(roles) => viewer.is_some_and(|viewer| viewer.has_any(roles)),
+        }
+    }
+}
+
+/// Stands before every route: sends the signed-out to sign in, tells the rest what they lack.
+pub async fn guard(access: Access, request: Request, next: Next) -> Response {
+    let viewer = request.extensions().get::<Viewer>();
+    if access.admits(viewer) {
+        return next.run(request).await;
+    }
+    let is_page = !request.uri().path().starts_with("/api/");
+    match (viewer, access) {
+        (None, _) if is_page => {
+            let next = if request.method() == Method::GET {
+                request.uri().path_and_query().map_or("/", |uri| uri.as_str())
+            } else {
+                request.uri().path()
+            };
+            let query: String = url::form_urlencoded::Serializer::new(String::new())
+                .append_pair("next", next)
+                .finish();
+            Redirect::to(&format!("/login?{query}")).into_response()
+        }
+        (None, _) => page::told(viewer::signed_out()),
+        (Some(_), Access::Any(roles)) if is_page => {
+            page::refuse(request, viewer::not_allowed(roles)).await
+        }
+        (Some(_), Access::Any(roles)) => page::told(viewer::not_allowed(roles)),
+        (Some(_), _) => page::told(viewer::signed_out()),
+    }
+}

@@ -1,0 +1,16 @@
+//! People: signing in and out, their sessions, their PIN, and the fresh proof that a delicate action asks for.
+
+mod access;
+pub mod ops;
+pub mod page;
+pub mod password;
+pub mod post;
+pub mod session;
+pub mod step_up;
+pub mod store;
+mod tries;
+pub mod viewer;
+
+pub use access::{Access, ROUTES, Route, guard};
+pub use step_up::Factor;
+pub use viewer::Viewer;

@@ -1,0 +1,184 @@
+//! Sessions in our own table. The cookie holds 128 random bits; the table holds their hash, so that whoever reads
+//! the table cannot sign in with it.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
+use tower_sessions::{
+    Expiry, Session, SessionManagerLayer, SessionStore,
+    cookie::SameSite,
+    session::{Id, Record},
+    session_store::{Error, Result},
+};
+
+use super::store;
+use crate::{
+    db::{Db, DbError},
+    server::{
+        clock::{Clock, DAY, MINUTE, Millis},
+        state::AppState,
+    },
+};
+
+/// A session not used for this long is over.
+pub const IDLE: time::Duration = time::Duration::hours(1);
+/// And so is any, this long after signing in.
+pub const ABSOLUTE: Millis = DAY;
+/// How often being used is written down; each page would be a write otherwise.
+const TOUCH_EVERY: Millis = MINUTE;
+
+/// What working with a session may come to.
+type Kept<T> = std::result::Result<T, tower_sessions::session::Error>;
+
+const USER: &str = "user";
+const SIGNED_IN_AT: &str = "signed_in_at";
+const SEEN_AT: &str = "seen_at";
+const WORKSPACE: &str = "workspace";
+
+#[derive(Clone)]
+pub struct Sessions {
+    db: Db,
+    clock: Clock,
+}
+
+impl std::fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Sessions")
+    }
+}
+
+/// The layer that gives each request its session. Over plain http on loopback the cookie cannot carry `Secure`,
+/// nor therefore the `__Host-` prefix.
+pub fn layer(state: &AppState) -> SessionManagerLayer<Sessions> {
+    let https = state.config.https();
+    SessionManagerLayer::new(Sessions {
+        db: state.db.clone(),
+        clock: state.clock.clone(),
+    })
+    .with_name(if https { "__Host-latchkey" } else { "latchkey" })
+    .with_secure(https)
+    .with_http_only(true)
+    .with_same_site(SameSite::Lax)
+    .with_path("/")
+    .with_expiry(Expiry::OnInactivity(IDLE))
+}
+
+/// Makes the session this person's, under a new id: one planted before signing in is worth nothing after.
+pub async fn begin(session: &Session, user_id: &str, now: Millis) -> Kept<()> {
+    if session.id().is_some() {
+        session.flush().await?;
+    }
+    session.insert(USER, user_id).await?;
+    session.insert(SIGNED_IN_AT, now).await?;
+    session.insert(SEEN_AT, now).await
+}
+
+/// Whose session this is, if it is anyone's and not over.
+pub async fn user(session: &Session, now: Millis) -> Kept<Option<String>> {
+    let signed_in_at: Option<Millis> = session.get(SIGNED_IN_AT).await?;
+    let Some(signed_in_at) = signed_in_at else {
+        return Ok(None);
+    };
+    if now - signed_in_at >= ABSOLUTE {
+        session.flush().await?;
+        return Ok(None);
+    }
+    let seen_at: Option<Millis> = session.get(SEEN_AT).await?;
+    if seen_at.is_none_or(|seen| now - seen >= TOUCH_EVERY) {
+        session.insert(SEEN_AT, now).await?;
+    }
+    session.get(USER).await
+}
+
+/// The workspace that the person chose to act in.
+pub async fn workspace(session: &Session) -> Kept<Option<String>> {
+    session.get(WORKSPACE).await
+}
+
+pub async fn choose_workspace(
+    session: &Session,
+    workspace_id: &str,
+  ) -> Kept<()> {
+    session.insert(WORKSPACE, workspace_id).await
+}
+
+#[async_trait]
+impl SessionStore for Sessions {
+    async fn create(&self, record: &mut Record) -> Result<()> {
+        let mut tx = self.db.begin().await.map_err(backend)?;
+        // 128 random bits do not collide; if they ever did, the primary key refuses and the sign-in fails.
+        store::insert_session(
+            &mut tx,
+            hash(&record.id),
+            owner(&record.data),
+            &encode(&record.data)?,
+            millis(record.expiry_date),
+        )
+        .await
+        .map_err(backend)?;
+        tx.commit().await.map_err(backend)
+    }
+
+    async fn save(&self, record: &Record) -> Result<()> {
+        let mut tx = self.db.begin().await.map_err(backend)?;
+        store::update_session(
+            &mut tx,
+            hash(&record.id),
+            owner(&record.data),
+            &encode(&record.data)?,
+            millis(record.expiry_date),
+        )
+        .await
+        .map_err(backend)?;
+        tx.commit().await.map_err(backend)
+    }
+
+    async fn load(&self, id: &Id) -> Result<Option<Record>> {
+        let mut reader = self.db.read().await.map_err(backend)?;
+        let stored = store::session(&mut reader, hash(id), self.clock.now())
+            .await
+            .map_err(backend)?;
+        stored
+            .map(|text| {
+                let data: HashMap<String, Value> =
+                    serde_json::from_str(&text).map_err(|error| Error::Decode(error.to_string()))?;
+                Ok(Record {
+                    id: *id,
+                    data,
+                    expiry_date: OffsetDateTime::now_utc() + IDLE,
+                })
+            })
+            .transpose()
+    }
+
+    async fn delete(&self, id: &Id) -> Result<()> {
+        let mut tx = self.db.begin().await.map_err(backend)?;
+        store::delete_session(&mut tx, hash(id))
+            .await
+            .map_err(backend)?;
+        tx.commit().await.map_err(backend)
+    }
+}
+
+fn hash(id: &Id) -> [u8; 32] {
+    Sha256::digest(id.0.to_be_bytes()).into()
+}
+
+fn owner(data: &HashMap<String, Value>) -> Option<&str> {
+    data.get(USER).and_then(Value::as_str)
+}
+
+fn encode(data: &HashMap<String, Value>) -> Result<String> {
+    serde_json::to_string(data).map_err(|error| Error::Encode(error.to_string()))
+}
+
+fn millis(at: OffsetDateTime) -> Millis {
+    at.unix_timestamp() * 1000
+}
+
+fn backend(error: DbError) -> Error {
+    Error::Backend(error.to_string())
+}

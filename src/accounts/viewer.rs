@@ -1,0 +1,178 @@
+//! Who asks: the person behind a request and the workspace they act in.
+
+use std::net::IpAddr;
+
+use axum::{
+    extract::{Request, State},
+    http::request::Parts,
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use leptos::prelude::use_context;
+use serde_json::Value;
+use tower_sessions::Session;
+
+use super::{session, store};
+use crate::{
+    audit,
+    error::{UiError, UiErrorKind},
+    server::{address, error::AppError, state::AppState},
+    workspaces::{self, Role, Roles},
+};
+
+/// A signed-in person. Roles are read anew for every request, so that a change of them takes effect on the next.
+#[derive(Clone, Debug)]
+pub struct Viewer {
+    pub user_id: String,
+    pub email: String,
+    pub name: String,
+    pub has_pin: bool,
+    pub operator: bool,
+    pub address: Option<IpAddr>,
+    /// The workspace in which they act; a person may belong to none.
+    pub workspace: Option<ViewerWorkspace>,
+    /// All of theirs, by id and name.
+    pub workspaces: Vec<(String, String)>,
+}
+
+#[derive(Clone, Debug)]
+pub struct ViewerWorkspace {
+    pub id: String,
+    pub name: String,
+    pub roles: Roles,
+    pub suspended: bool,
+}
+
+impl Viewer {
+    /// Empty for a person without a workspace: no row has it.
+    pub fn workspace_id(&self) -> &str {
+        self.workspace.as_ref().map_or("", |workspace| &workspace.id)
+    }
+
+    pub fn has(&self, role: Role) -> bool {
+        self.has_any(&[role])
+    }
+
+    pub fn has_any(&self, roles: &[Role]) -> bool {
+        self.workspace
+            .as_ref()
+            .is_some_and(|workspace| workspace.roles.include_any(roles))
+    }
+
+    /// An entry for the audit record of the workspace they act in, or of the installation if they have none.
+    pub fn entry(&self, action: &'static str, target: &str, detail: Value) -> audit::Entry {
+        audit::Entry {
+            chain: self
+                .workspace
+                .as_ref()
+                .map_or(audit::PLATFORM, |workspace| &workspace.id)
+                .to_owned(),
+            actor: self.user_id.clone(),
+            action,
+            target: target.to_owned(),
+            detail,
+        }
+    }
+}
+
+/// Finds out who asks and puts them into the request's extensions, where pages, forms and server functions find them.
+pub async fn load(
+    State(state): State<AppState>,
+    session: Session,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let address = address::of(request.headers(), request.extensions(), &state.config);
+    match find(&state, &session, address).await {
+        Ok(Some(viewer)) => {
+            request.extensions_mut().insert(viewer);
+        }
+        Ok(None) => {}
+        Err(error) => return error.into_response(),
+    }
+    next.run(request).await
+}
+
+async fn find(
+    state: &AppState,
+    session: &Session,
+    address: Option<IpAddr>,
+) -> Result<Option<Viewer>, AppError> {
+    let failed = |error: tower_sessions::session::Error| AppError::Internal(format!("session: {error}"));
+    let Some(user_id) = session::user(session, state.clock.now())
+        .await
+        .map_err(failed)?
+    else {
+        return Ok(None);
+    };
+    let chosen = session::workspace(session).await.map_err(failed)?;
+    let mut reader = state.db.read().await?;
+    let Some(user) = store::by_id(&mut reader, &user_id).await? else {
+        return Ok(None);
+    };
+    let memberships = workspaces::store::of_user(&mut reader, &user_id).await?;
+    let current = chosen
+        .and_then(|id| memberships.iter().find(|m| m.workspace_id == id))
+        .or(memberships.first());
+    let workspace = current
+        .map(|membership| {
+            Ok::<_, AppError>(ViewerWorkspace {
+                id: membership.workspace_id.clone(),
+                name: membership.name.clone(),
+                roles: membership
+                    .roles
+                    .parse()
+                    .map_err(|error| AppError::Internal(format!("stored roles: {error}")))?,
+                suspended: membership.suspended_at.is_some(),
+            })
+        })
+        .transpose()?;
+    Ok(Some(Viewer {
+        user_id: user.id,
+        email: user.email,
+        name: user.name,
+        has_pin: user.pin_hash.is_some(),
+        operator: user.operator,
+        address,
+        workspace,
+        workspaces: memberships
+            .into_iter()
+            .map(|m| (m.workspace_id, m.name))
+            .collect(),
+    }))
+}
+
+/// The viewer of the page or server function being answered.
+pub fn current() -> Result<Viewer, UiError> {
+    optional().ok_or_else(signed_out)
+}
+
+pub fn signed_out() -> UiError {
+    UiError::new(UiErrorKind::SignedOut, "Sign in to go on.")
+}
+
+pub fn optional() -> Option<Viewer> {
+    use_context::<Parts>()?.extensions.get::<Viewer>().cloned()
+}
+
+/// The viewer, if they hold one of these roles in the workspace they act in.
+pub fn with_any_role(roles: &[Role]) -> Result<Viewer, UiError> {
+    let viewer = current()?;
+    if viewer.has_any(roles) {
+        Ok(viewer)
+    } else {
+        Err(not_allowed(roles))
+    }
+}
+
+/// Says whom to ask.
+pub fn not_allowed(roles: &[Role]) -> UiError {
+    let words: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
+    UiError::new(
+        UiErrorKind::NotAllowed,
+        format!(
+            "This needs the role {} in this workspace. An admin of it can give it to you.",
+            words.join(" or ")
+        ),
+    )
+}

@@ -1,0 +1,213 @@
+//! The command line as a whole.
+
+use std::{
+    io::{BufRead, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use clap::{Args, Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use super::{
+    commands::{self, Admin, Failed},
+    demo,
+};
+use crate::{
+    accounts::page::{DEMO_PASSWORD, DEMO_PEOPLE, DEMO_PIN},
+    audit,
+    db::Db,
+    server::{
+        config::{Config, Settings},
+        run::{self, Opened},
+    },
+};
+
+/// A self-hosted developer portal: named, scoped API keys, judged on every request and logged.
+#[derive(Parser, Debug)]
+#[command(name = "latchkey", version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Serve the portal, the api and the gateway
+    Serve {
+        /// Refuse to start on a database that is not up to date, rather than bring it there
+        #[arg(long)]
+        no_migrate: bool,
+        /// Not available in this version
+        #[arg(long, hide = true)]
+        only: Option<String>,
+    },
+    /// Serve a demo with sample data and well-known passwords, on loopback only
+    Demo,
+    /// Bring the database up to date
+    Migrate,
+    /// Manage people, workspaces, keys and service tokens
+    #[command(subcommand)]
+    Admin(Admin),
+    /// The audit record
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Not available in this version
+    #[command(hide = true)]
+    Listen(Rest),
+    /// Not available in this version
+    #[command(hide = true)]
+    Trigger(Rest),
+}
+
+#[derive(Subcommand, Debug)]
+enum AuditCommand {
+    /// Check every chain of entries; exit 1 and name the first entry that breaks
+    Verify {
+        /// An export to check in place of the database: a JSON entry a line
+        #[arg(long)]
+        file: Option<PathBuf>,
+    },
+}
+
+#[derive(Args, Debug)]
+struct Rest {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    _rest: Vec<String>,
+}
+
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error.to_string()),
+    };
+    match runtime.block_on(run(cli)) {
+        Ok(code) => code,
+        Err(Failed(reason)) => failed(&reason),
+    }
+}
+
+fn failed(reason: &str) -> ExitCode {
+    eprintln!("latchkey: {reason}");
+    ExitCode::FAILURE
+}
+
+async fn run(cli: Cli) -> Result<ExitCode, Failed> {
+    let demo = matches!(cli.command, Command::Demo);
+    let config = Config::resolve(cli.settings, demo).map_err(Failed)?;
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            EnvFilter::try_new(&config.log)
+                .map_err(|error| Failed(format!("LATCHKEY_LOG={}: {error}", config.log)))?,
+        )
+        .with_writer(std::io::stderr)
+        .init();
+    match cli.command {
+        Command::Serve { no_migrate, only } => {
+            if only.is_some() {
+                return Err(Failed("--only is not available in this version".to_owned()));
+            }
+            if !config.gateway {
+                return Err(Failed(
+                    "LATCHKEY_UPSTREAM is not set: say what stands behind the gateway (`sandbox` for sample data)"
+                        .to_owned(),
+                ));
+            }
+            let opened = open(config, !no_migrate).await?;
+            let db = &opened.state.db;
+            if run::is_demo(db).await.map_err(|error| Failed(format!("database: {error}")))? {
+                return Err(Failed(
+                    "this is a demo's database, with passwords that everybody knows; name another with LATCHKEY_DATABASE_URL"
+                        .to_owned(),
+                ));
+            }
+            serve(opened, |config| {
+                eprintln!(
+                    "Latchkey serves the portal at {} (api {}, gateway {}).",
+                    config.public_url, config.api_addr, config.gateway_url
+                );
+            })
+            .await
+        }
+        Command::Demo => {
+            let opened = open(config, true).await?;
+            demo::fill(&opened.state).await?;
+            serve(opened, |config| {
+                let people: Vec<&str> = DEMO_PEOPLE.iter().map(|(_, email)| *email).collect();
+                // The last line that is printed: where to go and who to be.
+                println!(
+                    "Latchkey demo: {} \u{2014} sign in as {} with password {DEMO_PASSWORD} (PIN {DEMO_PIN})",
+                    config.public_url,
+                    people.join(", ")
+                );
+            })
+            .await
+        }
+        Command::Migrate => {
+            let opened = open(config, true).await?;
+            close(opened).await;
+            eprintln!("The database is up to date.");
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Admin(command) => {
+            let opened = open(config, true).await?;
+            let done = commands::run(&opened.state, command, &mut std::io::stdout()).await;
+            close(opened).await;
+            done.map(|()| ExitCode::SUCCESS)
+        }
+        Command::Audit(AuditCommand::Verify { file }) => verify(&config, file).await,
+        Command::Listen(_) => Err(Failed("listen is not available in this version".to_owned())),
+        Command::Trigger(_) => Err(Failed("trigger is not available in this version".to_owned())),
+    }
+}
+
+async fn open(config: Config, migrate: bool) -> Result<Opened, Failed> {
+    run::open(config, migrate)
+        .await
+        .map_err(|error| Failed(error.to_string()))
+}
+
+async fn serve(opened: Opened, ready: impl FnOnce(&Config)) -> Result<ExitCode, Failed> {
+    run::serve(opened, ready)
+        .await
+        .map(|()| ExitCode::SUCCESS)
+        .map_err(|error| Failed(error.to_string()))
+}
+
+async fn close(opened: Opened) {
+    let db = opened.state.db.clone();
+    drop(opened.state);
+    if opened.usage_writer.await.is_err() {
+        tracing::warn!("the usage writer ended badly");
+    }
+    db.close().await;
+}
+
+/// Needs neither secrets nor profile: whoever has the database can check its record.
+async fn verify(config: &Config, file: Option<PathBuf>) -> Result<ExitCode, Failed> {
+    let found = if let Some(path) = file {
+        let file = std::fs::File::open(&path)
+            .map_err(|error| Failed(format!("{}: {error}", path.display())))?;
+        let lines: Result<Vec<String>, _> = std::io::BufReader::new(file).lines().collect();
+        let lines = lines.map_err(|error| Failed(format!("{}: {error}", path.display())))?;
+        audit::verify_export(lines.into_iter()).map_err(Failed)?
+    } else {
+        let failed = |error| Failed(format!("database: {error}"));
+        let db = Db::connect(&config.database_url).await.map_err(failed)?;
+        let mut reader = db.read().await.map_err(failed)?;
+        audit::verify(&mut reader).await.map_err(failed)?
+    };
+    let line = serde_json::to_string(&found).map_err(|error| Failed(error.to_string()))?;
+    writeln!(std::io::stdout(), "{line}").map_err(|error| Failed(error.to_string()))?;
+    Ok(if found.ok {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}

@@ -1,0 +1,135 @@
+//! The document and every page of it.
+
+use std::sync::LazyLock;
+
+use axum::http::{HeaderValue, header};
+use leptos::{config::get_config_from_str, nonce::use_nonce, prelude::*};
+use leptos_axum::ResponseOptions;
+use leptos_meta::{MetaTags, provide_meta_context};
+use leptos_router::{
+    SsrMode,
+    components::{FlatRoutes, Route, Router},
+    path,
+};
+
+use crate::{
+    accounts::page::{LoginPage, SecurityPage},
+    audit::page::AuditPage,
+    error::{UiError, UiErrorKind},
+    frame,
+    keys::page::{KeyDetailPage, KeysPage, NewKeyPage, RevokePage},
+    server::{
+        assets,
+        page::{self, Answer},
+        prefs,
+    },
+    ui::{gallery::Gallery, icon::IconSprite},
+    usage::page::{LogsPage, OverviewPage, RequestPage},
+};
+
+/// Run-time settings of the framework; `LEPTOS_*` variables override them while developing.
+static OPTIONS: LazyLock<LeptosOptions> = LazyLock::new(|| {
+    get_config_from_str(include_str!("../Leptos.toml"))
+        .unwrap_or_else(|_| LeptosOptions::builder().output_name("latchkey").build())
+});
+
+/// Pages that hold an island; no other loads the browser half.
+fn has_islands(path: &str) -> bool {
+    path.starts_with("/keys/") || path == "/dashboard" || path == "/dev/ui"
+}
+
+#[component]
+pub fn App() -> impl IntoView {
+    provide_meta_context();
+    let answer = Answer::here();
+    if answer.refused
+        && let Some(error) = answer.error
+    {
+        return frame::error_page(&error);
+    }
+    let missing = || frame::error_page(&UiError::new(UiErrorKind::NotFound, "Nothing here that you can see."));
+    view! {
+        <Router>
+            <FlatRoutes fallback=missing>
+                <Route path=path!("/login") view=LoginPage ssr=SsrMode::Async />
+                <Route path=path!("/dashboard") view=OverviewPage ssr=SsrMode::Async />
+                <Route path=path!("/keys") view=KeysPage ssr=SsrMode::Async />
+                <Route path=path!("/keys/new") view=NewKeyPage ssr=SsrMode::Async />
+                <Route path=path!("/keys/:id") view=KeyDetailPage ssr=SsrMode::Async />
+                <Route path=path!("/keys/:id/revoke") view=RevokePage ssr=SsrMode::Async />
+                <Route path=path!("/logs") view=LogsPage ssr=SsrMode::Async />
+                <Route path=path!("/logs/:id") view=RequestPage ssr=SsrMode::Async />
+                <Route path=path!("/audit") view=AuditPage ssr=SsrMode::Async />
+                <Route path=path!("/settings/security") view=SecurityPage ssr=SsrMode::Async />
+                <Route path=path!("/dev/ui") view=GalleryPage ssr=SsrMode::Async />
+            </FlatRoutes>
+        </Router>
+    }
+    .into_any()
+}
+
+/// The document around a page.
+pub fn shell() -> impl IntoView {
+    let parts = page::parts();
+    let path = parts.as_ref().map_or("", |parts| parts.uri.path());
+    let theme = parts
+        .as_ref()
+        .map_or(prefs::Theme::System, |parts| prefs::theme(&parts.headers));
+    let theme = (theme != prefs::Theme::System).then(|| theme.as_str());
+    let root = assets::root();
+    if let (Some(options), Some(nonce)) = (use_context::<ResponseOptions>(), use_nonce())
+        && let Ok(policy) = HeaderValue::from_str(&policy(&nonce))
+    {
+        options.insert_header(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    let scripts = has_islands(path).then(|| {
+        let root = root.clone();
+        view! { <HydrationScripts options=OPTIONS.clone() islands=true root=root /> }
+    });
+    view! {
+        <!DOCTYPE html>
+        <html lang="en" data-theme=theme>
+            <head>
+                <meta charset="utf-8" />
+                <meta name="viewport" content="width=device-width, initial-scale=1" />
+                <meta name="color-scheme" content="light dark" />
+                <link rel="icon" href="/favicon.svg" type="image/svg+xml" />
+                <link rel="preload" href="/fonts/inter.woff2" r#as="font" r#type="font/woff2" crossorigin="anonymous" />
+                <link rel="stylesheet" href=format!("{root}/pkg/latchkey.css") />
+                <script src=format!("{root}/portal.js") defer nonce=use_nonce()></script>
+                <AutoReload options=OPTIONS.clone() />
+                {scripts}
+                <MetaTags />
+            </head>
+            <body>
+                <IconSprite />
+                <App />
+            </body>
+        </html>
+    }
+}
+
+/// What a page may load and where its forms may go. WebAssembly needs its own permission; nothing inline runs without
+/// this answer's nonce.
+fn policy(nonce: &str) -> String {
+    // The reloading of pages while developing comes from another port.
+    let connect = if cfg!(debug_assertions) { "'self' ws:" } else { "'self'" };
+    format!(
+        "default-src 'none'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; \
+         font-src 'self'; connect-src {connect}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    )
+}
+
+#[component]
+fn GalleryPage() -> impl IntoView {
+    let demo = page::state().is_ok_and(|state| state.config.demo);
+    if demo {
+        view! {
+            <leptos_meta::Title text="Pieces" />
+            <Gallery />
+        }
+        .into_any()
+    } else {
+        frame::error_page(&UiError::new(UiErrorKind::NotFound, "Nothing here that you can see."))
+    }
+}

@@ -1,0 +1,295 @@
+//! The database: one type over SQLite and Postgres.
+//!
+//! SQL is written once, in the subset that both engines share, and stands in `store.rs` files. A store function
+//! takes a [`Reader`] if it only looks and a [`Tx`] if it changes something; a `Tx` lends itself as a `Reader`,
+//! never the other way round, so that a change outside a transaction does not compile.
+//!
+//! The few true differences between the engines live here behind named functions.
+
+mod changes;
+mod error;
+pub mod installation;
+#[cfg(test)]
+pub mod testing;
+
+use std::{
+    ops::{Deref, DerefMut},
+    path::Path,
+    str::FromStr,
+    time::Duration,
+};
+
+use sqlx::{
+    PgConnection, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction,
+    migrate::Migrator,
+    pool::PoolConnection,
+    postgres::PgPoolOptions,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+pub use changes::{SecretHash, follow_changes};
+pub use error::{Constraint, DbError};
+
+use changes::Changes;
+
+static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// Readers on SQLite; they never wait for the writer, so a few serve many pages.
+const SQLITE_READERS: u32 = 8;
+/// Connections to Postgres a process keeps at most; the server's default allows a hundred over all.
+const POSTGRES_CONNECTIONS: u32 = 16;
+/// How long a request waits for a connection before it is told that the database is busy.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// A handle on the database, cheap to clone.
+#[derive(Clone)]
+pub struct Db {
+    pools: Pools,
+    changes: Changes,
+}
+
+#[derive(Clone)]
+enum Pools {
+    /// SQLite has one writer at a time; a pool of one makes waiting for it fair and keeps `SQLITE_BUSY` away.
+    Sqlite {
+        readers: SqlitePool,
+        writer: SqlitePool,
+    },
+    Postgres(PgPool),
+}
+
+/// A connection that store functions read through.
+pub struct Reader(Held);
+
+enum Held {
+    SqliteRead(PoolConnection<Sqlite>),
+    SqliteWrite(Transaction<'static, Sqlite>),
+    PostgresRead(PoolConnection<Postgres>),
+    PostgresWrite(Transaction<'static, Postgres>),
+}
+
+/// A write transaction: what it did is rolled back unless [`Tx::commit`] is called.
+pub struct Tx {
+    reader: Reader,
+    changes: Changes,
+    changed: Vec<SecretHash>,
+}
+
+/// The connection as its engine's own type; the query macros below match on it.
+pub enum Arm<'a> {
+    Sqlite(&'a mut SqliteConnection),
+    Postgres(&'a mut PgConnection),
+}
+
+impl Db {
+    /// Opens `sqlite://path` (created if missing) or `postgres://…`. No migration runs; see [`Db::migrate`].
+    pub async fn connect(url: &str) -> Result<Self, DbError> {
+        let pools = if url.starts_with("sqlite:") {
+            let options = SqliteConnectOptions::from_str(url)?
+                .create_if_missing(true)
+                .journal_mode(SqliteJournalMode::Wal)
+                // An acknowledged key, approval or audit entry survives power loss.
+                .synchronous(SqliteSynchronous::Full)
+                .foreign_keys(true)
+                .busy_timeout(ACQUIRE_TIMEOUT);
+            if let Some(folder) = options.get_filename().parent()
+                && folder != Path::new("")
+            {
+                std::fs::create_dir_all(folder)
+                    .map_err(|error| DbError::Other(sqlx::Error::Io(error)))?;
+            }
+            let writer = SqlitePoolOptions::new()
+                .max_connections(1)
+                .acquire_timeout(ACQUIRE_TIMEOUT)
+                .connect_with(options.clone())
+                .await?;
+            let readers = SqlitePoolOptions::new()
+                .max_connections(SQLITE_READERS)
+                .acquire_timeout(ACQUIRE_TIMEOUT)
+                .connect_with(options.pragma("query_only", "on"))
+                .await?;
+            Pools::Sqlite { readers, writer }
+        } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            let pool = PgPoolOptions::new()
+                .max_connections(POSTGRES_CONNECTIONS)
+                .acquire_timeout(ACQUIRE_TIMEOUT)
+                .connect(url)
+                .await?;
+            Pools::Postgres(pool)
+        } else {
+            return Err(DbError::Url);
+        };
+        Ok(Self {
+            pools,
+            changes: Changes::default(),
+        })
+    }
+
+    /// Brings the schema up to date. Safe to run from several processes at once.
+    pub async fn migrate(&self) -> Result<(), DbError> {
+        match &self.pools {
+            Pools::Sqlite { writer, .. } => SQLITE_MIGRATIONS.run(writer).await?,
+            Pools::Postgres(pool) => POSTGRES_MIGRATIONS.run(pool).await?,
+        }
+        Ok(())
+    }
+
+    /// How many migrations this binary knows that the database has not had; an error if it cannot be asked.
+    pub async fn pending_migrations(&self) -> Result<usize, DbError> {
+        let known = match &self.pools {
+            Pools::Sqlite { .. } => SQLITE_MIGRATIONS.iter().count(),
+            Pools::Postgres(_) => POSTGRES_MIGRATIONS.iter().count(),
+        };
+        let mut reader = self.read().await?;
+        let applied: Result<Option<(i64,)>, _> = crate::fetch_optional!(
+            &mut reader,
+            (i64,),
+            "select count(*) from _sqlx_migrations where success"
+        );
+        let applied = applied.map_or(0, |row| row.map_or(0, |(count,)| count));
+        Ok(known.saturating_sub(usize::try_from(applied).unwrap_or(0)))
+    }
+
+    /// A connection for looking.
+    pub async fn read(&self) -> Result<Reader, DbError> {
+        Ok(Reader(match &self.pools {
+            Pools::Sqlite { readers, .. } => Held::SqliteRead(readers.acquire().await?),
+            Pools::Postgres(pool) => Held::PostgresRead(pool.acquire().await?),
+        }))
+    }
+
+    /// A transaction for changing. On SQLite it holds the one write lock from the start.
+    pub async fn begin(&self) -> Result<Tx, DbError> {
+        let held = match &self.pools {
+            Pools::Sqlite { writer, .. } => {
+                Held::SqliteWrite(writer.begin_with("BEGIN IMMEDIATE").await?)
+            }
+            Pools::Postgres(pool) => Held::PostgresWrite(pool.begin().await?),
+        };
+        Ok(Tx {
+            reader: Reader(held),
+            changes: self.changes.clone(),
+            changed: Vec::new(),
+        })
+    }
+
+    /// Calls `listener` with the secrets whose judgement may have changed: after every commit of this process.
+    pub fn on_key_change(&self, listener: impl Fn(&[SecretHash]) + Send + Sync + 'static) {
+        self.changes.subscribe(Box::new(listener));
+    }
+
+    /// Closes the pools once what they lent has come back.
+    pub async fn close(&self) {
+        match &self.pools {
+            Pools::Sqlite { readers, writer } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Pools::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+impl Reader {
+    pub fn arm(&mut self) -> Arm<'_> {
+        match &mut self.0 {
+            Held::SqliteRead(connection) => Arm::Sqlite(connection),
+            Held::SqliteWrite(tx) => Arm::Sqlite(tx),
+            Held::PostgresRead(connection) => Arm::Postgres(connection),
+            Held::PostgresWrite(tx) => Arm::Postgres(tx),
+        }
+    }
+}
+
+impl Deref for Tx {
+    type Target = Reader;
+    fn deref(&self) -> &Reader {
+        &self.reader
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut Reader {
+        &mut self.reader
+    }
+}
+
+impl Tx {
+    /// Makes it all durable, then tells this process's caches what changed.
+    pub async fn commit(self) -> Result<(), DbError> {
+        match self.reader.0 {
+            Held::SqliteWrite(tx) => tx.commit().await?,
+            Held::PostgresWrite(tx) => tx.commit().await?,
+            Held::SqliteRead(_) | Held::PostgresRead(_) => {
+                unreachable!("a Tx is made of a transaction")
+            }
+        }
+        if !self.changed.is_empty() {
+            self.changes.publish(&self.changed);
+        }
+        Ok(())
+    }
+
+    /// Holds back every other transaction that asks for the same `name` until this one ends.
+    ///
+    /// What must be serial per workspace (its audit chain, a maximum of keys) takes this lock. SQLite's single
+    /// writer gives it for free.
+    pub async fn serialise(&mut self, name: &str) -> Result<(), DbError> {
+        if let Arm::Postgres(connection) = self.arm() {
+            sqlx::query("select pg_advisory_xact_lock(hashtextextended($1, 0))")
+                .bind(name)
+                .execute(connection)
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+/// All rows of a query, as `$row`.
+#[macro_export]
+macro_rules! fetch_all {
+    ($on:expr, $row:ty, $sql:expr $(, $bind:expr)* $(,)?) => {
+        match ($on).arm() {
+            $crate::db::Arm::Sqlite(c) => sqlx::query_as::<_, $row>($sql)$(.bind($bind))*.fetch_all(c).await,
+            $crate::db::Arm::Postgres(c) => sqlx::query_as::<_, $row>($sql)$(.bind($bind))*.fetch_all(c).await,
+        }
+        .map_err($crate::db::DbError::from)
+    };
+}
+
+/// The first row of a query, as `$row`, if there is one.
+#[macro_export]
+macro_rules! fetch_optional {
+    ($on:expr, $row:ty, $sql:expr $(, $bind:expr)* $(,)?) => {
+        match ($on).arm() {
+            $crate::db::Arm::Sqlite(c) => sqlx::query_as::<_, $row>($sql)$(.bind($bind))*.fetch_optional(c).await,
+            $crate::db::Arm::Postgres(c) => sqlx::query_as::<_, $row>($sql)$(.bind($bind))*.fetch_optional(c).await,
+        }
+        .map_err($crate::db::DbError::from)
+    };
+}
+
+/// The one row that a query always has (a count, a sum, `returning`), as `$row`.
+#[macro_export]
+macro_rules! fetch_one {
+    ($on:expr, $row:ty, $sql:expr $(, $bind:expr)* $(,)?) => {
+        match ($on).arm() {
+            $crate::db::Arm::Sqlite(c) => sqlx::query_as::<_, $row>($sql)$(.bind($bind))*.fetch_one(c).await,
+            $crate::db::Arm::Postgres(c) => sqlx::query_as::<_, $row>($sql)$(.bind($bind))*.fetch_one(c).await,
+        }
+        .map_err($crate::db::DbError::from)
+    };
+}
+
+/// Runs a statement; gives how many rows it touched.
+#[macro_export]
+macro_rules! execute {
+    ($on:expr, $sql:expr $(, $bind:expr)* $(,)?) => {
+        match ($on).arm() {
+            $crate::db::Arm::Sqlite(c) => sqlx::query($sql)$(.bind($bind))*.execute(c).await.map(|done| done.rows_affected()),
+            $crate::db::Arm::Postgres(c) => sqlx::query($sql)$(.bind($bind))*.execute(c).await.map(|done| done.rows_affected()),
+        }
+        .map_err($crate::db::DbError::from)
+    };
+}

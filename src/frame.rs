@@ -1,0 +1,271 @@
+//! What stands around each page for this viewer: the rail by their roles, the environment, the theme.
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+
+use crate::{
+    accounts::{ROUTES, Viewer},
+    error::{UiError, UiErrorKind},
+    profiles::Environment,
+    server::{page::{self, Answer}, prefs, request_id},
+    ui::{
+        banner::Banner,
+        badge::Tone,
+        icon::IconName,
+        layout::{
+            self, Crumb, Environments, ErrorKind, ErrorPage, Frame, NavGroup, NavItem, Page, Person,
+            Plain, PrimaryAction, Width, Workspace,
+        },
+        toast::Toast,
+    },
+};
+
+/// What a page says of itself; the rest of the frame follows from the viewer.
+#[derive(Default)]
+pub struct Head {
+    /// The only `h1`. May hold what people typed.
+    pub heading: String,
+    /// The document's title, where the heading says too little or too much. Never what people typed.
+    pub title: &'static str,
+    pub purpose: &'static str,
+    pub crumbs: Vec<Crumb>,
+    pub action: Option<PrimaryAction>,
+    pub span: Span,
+    pub width: Width,
+    pub toasts: Vec<Toast>,
+}
+
+/// Which environments a page is about.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub enum Span {
+    /// The one chosen.
+    #[default]
+    One,
+    All,
+    /// None: it is about the person.
+    None,
+}
+
+/// The rail, in its order: group, label, path, icon.
+const RAIL: &[(&str, &str, &str, IconName)] = &[
+    ("", "Overview", "/dashboard", IconName::Home),
+    ("Build", "API keys", "/keys", IconName::Key),
+    ("Build", "Logs", "/logs", IconName::Logs),
+    ("Control", "Audit", "/audit", IconName::Audit),
+];
+
+/// What a page renders with: the viewer, the moment, their zone and environment.
+#[derive(Clone)]
+pub struct Here {
+    pub viewer: Viewer,
+    pub platform: String,
+    pub environment: Environment,
+    pub now: i64,
+    pub zone: String,
+}
+
+/// The page's surroundings; an error if it has no viewer.
+pub fn here() -> Result<Here, UiError> {
+    let state = page::state()?;
+    let parts = page::parts()
+        .ok_or_else(|| UiError::new(UiErrorKind::Unavailable, "The page lost its request."))?;
+    Ok(Here {
+        viewer: crate::accounts::viewer::current()?,
+        platform: state.profile.name.clone(),
+        environment: prefs::environment(&parts, &state.profile).clone(),
+        now: state.clock.now(),
+        zone: prefs::zone(&parts.headers),
+    })
+}
+
+/// A signed-in page.
+pub fn framed(head: Head, content: impl IntoAny) -> AnyView {
+    match surroundings(head) {
+        Ok((title, page)) => {
+            let content = content.into_any();
+            view! {
+                <Title text=title />
+                <Frame page=page>{content}</Frame>
+            }
+            .into_any()
+        }
+        Err(error) => error_page(&error),
+    }
+}
+
+/// Loads what a page shows, then shows it in its frame; or the error in its place.
+pub fn loaded<T: 'static>(
+    load: impl Future<Output = Result<T, UiError>> + Send + 'static,
+    show: impl FnOnce(T) -> AnyView + Send + 'static,
+) -> AnyView {
+    let content = Suspend::new(async move {
+        match load.await {
+            Ok(data) => show(data),
+            Err(error) => error_page(&error),
+        }
+    });
+    view! { <Suspense>{content}</Suspense> }.into_any()
+}
+
+/// The page of an error, in the frame if somebody is signed in. Sets the status.
+pub fn error_page(error: &UiError) -> AnyView {
+    if let Some(options) = use_context::<leptos_axum::ResponseOptions>()
+        && let Ok(status) = axum::http::StatusCode::from_u16(error.kind.status())
+    {
+        options.set_status(status);
+    }
+    let kind = match error.kind {
+        UiErrorKind::NotFound => ErrorKind::NotFound,
+        UiErrorKind::NotAllowed | UiErrorKind::SignedOut => ErrorKind::Forbidden,
+        UiErrorKind::Conflict => ErrorKind::Conflict,
+        UiErrorKind::TooMany => ErrorKind::TooMany,
+        UiErrorKind::Unavailable => ErrorKind::Unavailable,
+        UiErrorKind::BadRequest | UiErrorKind::TooLarge | UiErrorKind::Invalid => {
+            ErrorKind::Unreadable
+        }
+    };
+    let heading = kind.title();
+    let request = if matches!(kind, ErrorKind::Unavailable) {
+        request_id::current()
+    } else {
+        String::new()
+    };
+    let message = error.message.clone();
+    let body = view! { <ErrorPage kind=kind message=message request_id=request /> }.into_any();
+    if crate::accounts::viewer::optional().is_some() {
+        let head = Head {
+            heading: heading.to_owned(),
+            span: Span::None,
+            width: Width::Form,
+            ..Head::default()
+        };
+        if let Ok((title, page)) = surroundings(head) {
+            return view! {
+                <Title text=title />
+                <Frame page=page>{body}</Frame>
+            }
+            .into_any();
+        }
+    }
+    let brand = page::state().map_or_else(|_| "Latchkey".to_owned(), |state| state.profile.name.clone());
+    view! {
+        <Title text=heading />
+        <Plain title=heading brand=brand>{body}</Plain>
+    }
+    .into_any()
+}
+
+fn surroundings(head: Head) -> Result<(String, Page), UiError> {
+    let here = here()?;
+    let state = page::state()?;
+    let parts = page::parts()
+        .ok_or_else(|| UiError::new(UiErrorKind::Unavailable, "The page lost its request."))?;
+    let path = parts.uri.path();
+    let viewer = &here.viewer;
+    let mut nav: Vec<NavGroup> = Vec::new();
+    for (group, label, target, icon) in RAIL {
+        // What a role may not use is not shown.
+        let open = ROUTES
+            .iter()
+            .any(|route| route.path == *target && route.access.admits(Some(viewer)));
+        if !open {
+            continue;
+        }
+        let current = path == *target || path.starts_with(&format!("{target}/"));
+        let item = NavItem::new(*label, *target, *icon, current);
+        match nav.last_mut() {
+            Some(last) if last.title == *group => last.items.push(item),
+            _ => nav.push(NavGroup {
+                title: (*group).to_owned(),
+                items: vec![item],
+            }),
+        }
+    }
+    let environments = match head.span {
+        Span::One => Environments::Of(
+            state
+                .profile
+                .environments
+                .iter()
+                .map(|environment| layout::Environment {
+                    href: format!("?{}", with_environment(parts.uri.query(), &environment.id)),
+                    word: environment.word.clone(),
+                    live: environment.live,
+                    current: environment.id == here.environment.id,
+                })
+                .collect(),
+        ),
+        Span::All => Environments::All,
+        Span::None => Environments::None,
+    };
+    let banners = viewer
+        .workspace
+        .as_ref()
+        .filter(|workspace| workspace.suspended)
+        .map(|_| Banner {
+            tone: Tone::Danger,
+            lead: "This workspace is suspended.".to_owned(),
+            text: "Its keys are refused and none can be made. The operator of this platform can lift it.".to_owned(),
+            link: None,
+        })
+        .into_iter()
+        .collect();
+    let theme = match prefs::theme(&parts.headers) {
+        prefs::Theme::System => layout::Theme::System,
+        prefs::Theme::Light => layout::Theme::Light,
+        prefs::Theme::Dark => layout::Theme::Dark,
+    };
+    let words = if head.title.is_empty() { &head.heading } else { head.title };
+    let title = format!("{words} \u{b7} {}", here.platform);
+    let page = Page {
+        title: head.heading,
+        breadcrumbs: head.crumbs,
+        purpose: head.purpose.to_owned(),
+        action: head.action,
+        nav,
+        nav_foot: vec![NavItem::new(
+            "Settings",
+            "/settings/security",
+            IconName::Settings,
+            path.starts_with("/settings"),
+        )],
+        workspace: viewer
+            .workspace
+            .as_ref()
+            .map_or_else(String::new, |workspace| workspace.name.clone()),
+        workspaces: viewer
+            .workspaces
+            .iter()
+            .map(|(id, name)| Workspace {
+                id: id.clone(),
+                name: name.clone(),
+                current: viewer.workspace_id() == id,
+            })
+            .collect(),
+        environments,
+        person: Person {
+            name: viewer.name.clone(),
+            email: viewer.email.clone(),
+        },
+        theme,
+        banners,
+        toasts: head.toasts,
+        width: head.width,
+        operator: false,
+        search: Answer::here().value("q"),
+        settings_href: "/settings/security".to_owned(),
+    };
+    Ok((title, page))
+}
+
+/// The page's query with another environment. A cursor belongs to the list it was taken from and is left behind.
+fn with_environment(query: Option<&str>, environment: &str) -> String {
+    let mut out = url::form_urlencoded::Serializer::new(String::new());
+    out.append_pair("env", environment);
+    for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+        if name != "env" && name != "before" {
+            out.append_pair(&name, &value);
+        }
+    }
+    out.finish()
+}

@@ -1,0 +1,135 @@
+//! Keys and service tokens in memory, decoded, by the fingerprint of their secret.
+//!
+//! Misses are single-flight. Unknown fingerprints are remembered in a small cache of their own, since strangers can
+//! make as many well-formed keys as they like. A fill that began before a change is not kept, so that a read that
+//! started before a revocation cannot bring the key back.
+
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU64, Ordering},
+};
+
+use quick_cache::sync::Cache;
+
+use super::judge::KeyRecord;
+use crate::{
+    db::{Db, DbError, Reader, SecretHash},
+    keys::store,
+};
+
+/// Keys kept at most; beyond, the least used are read again when they come.
+const KNOWN: usize = 1 << 18;
+/// Unknown fingerprints remembered; enough to absorb a storm, small enough not to matter.
+const UNKNOWN: usize = 1 << 16;
+
+/// What can be found by the fingerprint of a secret.
+pub trait Cached: Sized + Send + Sync + 'static {
+    fn load(
+        reader: &mut Reader,
+        secret: SecretHash,
+    ) -> impl Future<Output = Result<Option<Self>, DbError>> + Send;
+}
+
+pub struct SecretCache<T>(Arc<Inner<T>>);
+
+impl<T> Clone for SecretCache<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+struct Inner<T> {
+    known: Cache<SecretHash, Arc<T>>,
+    unknown: Cache<SecretHash, ()>,
+    /// Moves with every change; a fill carries the value that it began with.
+    epoch: AtomicU64,
+    /// Held while a fill is kept and while a change evicts, so that neither slips between the other's steps.
+    filling: Mutex<()>,
+}
+
+impl<T: Cached> SecretCache<T> {
+    /// A cache that follows the changes this process makes. Those of others come through
+    /// [`crate::db::follow_changes`].
+    pub fn new(db: &Db) -> Self {
+        let cache = Self(Arc::new(Inner {
+            known: Cache::new(KNOWN),
+            unknown: Cache::new(UNKNOWN),
+            epoch: AtomicU64::new(0),
+            filling: Mutex::new(()),
+        }));
+        let evicting = cache.clone();
+        db.on_key_change(move |secrets| evicting.evict(secrets));
+        cache
+    }
+
+    /// What has this fingerprint, if anything does.
+    pub async fn find(&self, db: &Db, secret: SecretHash) -> Result<Option<Arc<T>>, DbError> {
+        if let Some(record) = self.0.known.get(&secret) {
+            return Ok(Some(record));
+        }
+        if self.0.unknown.get(&secret).is_some() {
+            return Ok(None);
+        }
+        let guard = match self.0.known.get_value_or_guard_async(&secret).await {
+            Ok(record) => return Ok(Some(record)),
+            Err(guard) => guard,
+        };
+        // Those who waited for the same fill come through here one by one; the first has found the answer.
+        if self.0.unknown.get(&secret).is_some() {
+            return Ok(None);
+        }
+        let epoch = self.0.epoch.load(Ordering::Acquire);
+        let record = T::load(&mut db.read().await?, secret).await?.map(Arc::new);
+        let _filling = self.filling();
+        if self.0.epoch.load(Ordering::Acquire) == epoch {
+            match &record {
+                // Refused only if the place was taken away by an eviction, which then stands.
+                Some(record) => drop(guard.insert(record.clone())),
+                None => self.0.unknown.insert(secret, ()),
+            }
+        }
+        Ok(record)
+    }
+
+    /// Forgets these keys, and whatever is being read at this moment.
+    pub fn evict(&self, secrets: &[SecretHash]) {
+        let _filling = self.filling();
+        self.0.epoch.fetch_add(1, Ordering::AcqRel);
+        for secret in secrets {
+            self.0.known.remove(secret);
+            self.0.unknown.remove(secret);
+        }
+    }
+
+    /// Forgets everything: some change may have been missed.
+    pub fn distrust(&self) {
+        let _filling = self.filling();
+        self.0.epoch.fetch_add(1, Ordering::AcqRel);
+        self.0.known.clear();
+        self.0.unknown.clear();
+    }
+
+    fn filling(&self) -> MutexGuard<'_, ()> {
+        self.0
+            .filling
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Cached for KeyRecord {
+    async fn load(reader: &mut Reader, secret: SecretHash) -> Result<Option<Self>, DbError> {
+        let row = store::find_for_verify(reader, secret).await?;
+        Ok(row.map(|row| Self {
+            // Scopes that cannot be read grant nothing.
+            scopes: serde_json::from_str(&row.scopes).unwrap_or_default(),
+            revoked: row.state != store::ACTIVE,
+            expires_at: row.expires_at,
+            workspace_suspended: row.suspended_at.is_some(),
+            id: row.id,
+            workspace_id: row.workspace_id,
+            environment: row.environment,
+            label: row.label,
+        }))
+    }
+}

@@ -1,0 +1,278 @@
+//! Server functions about keys: what pages and islands read.
+
+use leptos::prelude::*;
+
+use super::types::{Consequences, FirstCall, KeyDetail, KeyFormOptions, KeyPage, KeyTab};
+use crate::error::UiError;
+
+/// Keys of an environment, by tab.
+#[server(name = LoadListKeys, endpoint = "list_keys", prefix = "/api")]
+pub async fn list_keys(
+    environment: String,
+    tab: KeyTab,
+    search: Option<String>,
+    before: Option<String>,
+) -> Result<KeyPage, UiError> {
+    use std::collections::HashMap;
+
+    use super::{store, view};
+    use crate::{
+        accounts::viewer,
+        server::{clock::{DAY, is_id}, error::AppError, page},
+    };
+    const ROWS: usize = 50;
+
+    let viewer = viewer::with_any_role(super::policy::READERS)?;
+    let state = page::state()?;
+    let load = async {
+        let now = state.clock.now();
+        let workspace = viewer.workspace_id();
+        let mut reader = state.db.read().await?;
+        let search = search.filter(|text| !text.is_empty() && !text.contains('\0'));
+        let filter = store::Filter {
+            workspace_id: workspace,
+            environment: &environment,
+            tab,
+            search: search.as_deref(),
+            before: before.as_deref().filter(|id| is_id(id, "key")),
+        };
+        let limit = i64::try_from(ROWS).unwrap_or(0) + 1;
+        let mut rows = store::list(&mut reader, filter, now, limit).await?;
+        let (active, inactive) = store::count(&mut reader, workspace, &environment, now).await?;
+        let counts: HashMap<(String, i64), i64> =
+            store::hours(&mut reader, workspace, &environment, now - DAY)
+                .await?
+                .into_iter()
+                .map(|(key, hour, count)| ((key, hour), count))
+                .collect();
+        let more = rows.len() > ROWS;
+        rows.truncate(ROWS);
+        Ok::<_, AppError>(KeyPage {
+            older: rows.last().filter(|_| more).map(|last| last.id.clone()),
+            rows: rows
+                .iter()
+                .map(|row| view::summary(&state.profile, row, &counts, now))
+                .collect(),
+            active,
+            pending: 0,
+            inactive,
+        })
+    };
+    load.await.map_err(AppError::into_ui)
+}
+
+/// One key, with what it did and what was done to it.
+#[server(name = LoadKeyDetail, endpoint = "key_detail", prefix = "/api")]
+pub async fn key_detail(id: String) -> Result<KeyDetail, UiError> {
+    use std::collections::HashMap;
+
+    use super::{policy, store, types::KeyEvent, view};
+    use crate::{
+        accounts::{store::names, viewer},
+        audit,
+        gateway::judge::VALID,
+        server::{clock::{DAY, is_id}, error::AppError, page},
+        usage,
+    };
+    /// Lines of history shown; a key has few.
+    const HISTORY: i64 = 50;
+
+    let viewer = viewer::with_any_role(policy::READERS)?;
+    let state = page::state()?;
+    let load = async {
+        if !is_id(&id, "key") {
+            return Err(AppError::not_found());
+        }
+        let now = state.clock.now();
+        let workspace = viewer.workspace_id();
+        let mut reader = state.db.read().await?;
+        let row = store::find(&mut reader, workspace, &id)
+            .await?
+            .ok_or_else(AppError::not_found)?;
+        let hours =
+            usage::store::hours(&mut reader, workspace, &row.environment, Some(&id), now - DAY)
+                .await?;
+        let mut counts: HashMap<(String, i64), i64> = HashMap::new();
+        for (hour, _, count) in &hours {
+            *counts.entry((id.clone(), *hour)).or_default() += count;
+        }
+        let key = view::summary(&state.profile, &row, &counts, now);
+        let allowed_since_end = match row.ended_at {
+            Some(ended) => usage::store::allowed_since(&mut reader, workspace, &id, ended).await?,
+            None => 0,
+        };
+        let names = names(&mut reader, workspace).await?;
+        let history =
+            audit::store::before(&mut reader, workspace, i64::MAX, Some(&id), HISTORY).await?;
+        Ok(KeyDetail {
+            powers: state
+                .profile
+                .scopes()
+                .filter(|scope| key.scopes.contains(&scope.id))
+                .map(|scope| (scope.verb.clone(), scope.noun.clone()))
+                .collect(),
+            moves_money: state.profile.scopes().any(|scope| {
+                key.scopes.contains(&scope.id)
+                    && scope.flags.contains(&crate::profiles::ScopeFlag::MovesMoney)
+            }),
+            requests_24h: hours.iter().map(|(_, _, count)| count).sum(),
+            denied_24h: hours
+                .iter()
+                .filter(|(_, code, _)| code != VALID)
+                .map(|(_, _, count)| count)
+                .sum(),
+            allowed_since_end,
+            history: history
+                .iter()
+                .map(|entry| audit::row(entry, &names))
+                .map(|row| KeyEvent {
+                    at: row.at,
+                    actor: row.actor,
+                    summary: row.summary,
+                })
+                .collect(),
+            may_revoke: row.ended_at.is_none()
+                && policy::may_revoke(&viewer, row.owner_id.as_deref()),
+            key,
+        })
+    };
+    load.await.map_err(AppError::into_ui)
+}
+
+/// What the form for a new key offers this person.
+#[server(name = LoadKeyForm, endpoint = "key_form", prefix = "/api")]
+pub async fn key_form() -> Result<KeyFormOptions, UiError> {
+    use super::types::{EnvironmentOption, PresetOption, ScopeGroupOption, ScopeOption};
+    use crate::{
+        accounts::{Factor, viewer},
+        profiles::ScopeFlag,
+        server::page,
+        workspaces::Role,
+    };
+
+    let viewer = viewer::with_any_role(&[Role::Developer])?;
+    let state = page::state()?;
+    let profile = &state.profile;
+    let factors = &profile.step_up.create_key;
+    Ok(KeyFormOptions {
+        platform: profile.name.clone(),
+        environments: profile
+            .environments
+            .iter()
+            .map(|environment| EnvironmentOption {
+                id: environment.id.clone(),
+                word: environment.word.clone(),
+                about: environment.about.clone(),
+                live: environment.live,
+            })
+            .collect(),
+        groups: profile
+            .groups
+            .iter()
+            .map(|group| ScopeGroupOption {
+                name: group.name.clone(),
+                scopes: group
+                    .scopes
+                    .iter()
+                    .map(|scope| ScopeOption {
+                        id: scope.id.clone(),
+                        about: scope.about.clone(),
+                        reads: scope.verb == "read",
+                        moves_money: scope.flags.contains(&ScopeFlag::MovesMoney),
+                        personal_data: scope.flags.contains(&ScopeFlag::PersonalData),
+                    })
+                    .collect(),
+            })
+            .collect(),
+        presets: profile
+            .presets
+            .iter()
+            .map(|preset| PresetOption {
+                name: preset.name.clone(),
+                scopes: preset.scopes.clone(),
+            })
+            .collect(),
+        password: factors.contains(&Factor::Password),
+        pin: factors.contains(&Factor::Pin),
+        has_pin: viewer.has_pin,
+    })
+}
+
+/// What would break if the key were revoked now.
+#[server(name = LoadRevokeConsequences, endpoint = "revoke_consequences", prefix = "/api")]
+pub async fn revoke_consequences(id: String) -> Result<Consequences, UiError> {
+    use super::{policy, store, view};
+    use crate::{
+        accounts::viewer,
+        error::UiErrorKind,
+        server::{clock::{HOUR, is_id}, error::AppError, page},
+        usage,
+        workspaces::Role,
+    };
+
+    let viewer = viewer::with_any_role(&[Role::Developer, Role::Checker])?;
+    let state = page::state()?;
+    let load = async {
+        if !is_id(&id, "key") {
+            return Err(AppError::not_found());
+        }
+        let workspace = viewer.workspace_id();
+        let mut reader = state.db.read().await?;
+        let row = store::find(&mut reader, workspace, &id)
+            .await?
+            .ok_or_else(AppError::not_found)?;
+        if row.ended_at.is_some() {
+            return Err(AppError::told(
+                UiErrorKind::Conflict,
+                "This key was revoked before. There is nothing to do.",
+            ));
+        }
+        if !policy::may_revoke(&viewer, row.owner_id.as_deref()) {
+            return Err(AppError::Told(policy::not_yours()));
+        }
+        let since = state.clock.now() - HOUR;
+        let (requests, addresses) =
+            usage::store::recent_use(&mut reader, workspace, &id, since).await?;
+        let plate = view::plate(
+            &state.profile,
+            &row.id,
+            &row.label,
+            &row.environment,
+            &row.secret_start,
+            &row.secret_end,
+        );
+        Ok(Consequences {
+            asks_for_label: plate.live,
+            plate,
+            requests_last_hour: requests,
+            addresses_last_hour: addresses,
+            last_used_at: row.last_used_at,
+        })
+    };
+    load.await.map_err(AppError::into_ui)
+}
+
+/// The first request that a key made, once there is one. Asked again and again by the page that showed its secret.
+#[server(name = LoadFirstCall, endpoint = "first_call", prefix = "/api")]
+pub async fn first_call(key_id: String) -> Result<Option<FirstCall>, UiError> {
+    use crate::{
+        accounts::viewer,
+        server::{clock::is_id, error::AppError, page},
+        usage::{store, view},
+    };
+
+    let viewer = viewer::with_any_role(super::policy::READERS)?;
+    let state = page::state()?;
+    let load = async {
+        if !is_id(&key_id, "key") {
+            return Err(AppError::not_found());
+        }
+        let mut reader = state.db.read().await?;
+        let first = store::first(&mut reader, viewer.workspace_id(), &key_id).await?;
+        Ok(first.map(|request| FirstCall {
+            summary: format!("{} \u{2192} {}", view::what(&request), request.code),
+            request_id: request.id,
+        }))
+    };
+    load.await.map_err(AppError::into_ui)
+}

@@ -1,0 +1,126 @@
+//! The forms of this feature. The answer to `create` is the one place where a secret stands in the clear.
+
+use axum::{
+    extract::Path,
+    http::{HeaderValue, header},
+    response::Response,
+};
+
+use super::{
+    ops::{self, Creation},
+    policy,
+    secret::{PlainKey, looks_like_a_key},
+    store,
+};
+use crate::{
+    accounts::{
+        Factor,
+        password::Typed,
+        step_up::{self, Action},
+    },
+    error::UiErrorKind,
+    server::{
+        clock::is_id,
+        error::AppError,
+        page::{Outcome, Submission},
+    },
+};
+
+/// Longest name that a form can have; ours are ids.
+const MAX_DRAFT: usize = 64;
+
+pub async fn create(submission: Submission) -> Response {
+    let mut response = submission
+        .answer(async |form| {
+            let (state, viewer) = (&form.state, form.viewer()?);
+            let fields = &form.fields;
+            let draft = fields.get("draft");
+            if !is_id(draft, "drf") || draft.len() > MAX_DRAFT {
+                return Err(AppError::told(
+                    UiErrorKind::BadRequest,
+                    "The form was not whole. Open it again.",
+                ));
+            }
+            // Sent again, as reloading the answer does: the key is there, its secret is not known any more.
+            if let Some(id) = ops::made_by(state, viewer, draft).await? {
+                return Ok(Outcome::Show(Creation::AlreadyShown { id }));
+            }
+            let environment = fields.get("environment");
+            let key = policy::new_key(
+                &state.profile,
+                environment,
+                fields.get("label"),
+                &fields.all("scopes"),
+                None,
+            );
+            // Another way to confirm was asked for; the form comes back with it, and nothing is wrong with it.
+            if !fields.get("other_factor").is_empty() {
+                return Ok(Outcome::Again);
+            }
+            let key = key.map_err(AppError::fields)?;
+            let factor = Factor::parse(fields.get("factor"))
+                .filter(|factor| state.profile.step_up.create_key.contains(factor))
+                .ok_or_else(|| {
+                    AppError::field(step_up::FIELD, "Choose one of the ways to confirm that are offered.")
+                })?;
+            let typed = Typed::new(fields.get(step_up::FIELD));
+            let proof =
+                step_up::prove(state, viewer, Action::CreateKey, &key, factor, &typed).await?;
+            let creation = ops::create(state, viewer, draft, &key, proof).await?;
+            Ok(Outcome::Show(creation))
+        })
+        .await;
+    response
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+pub async fn revoke(Path(id): Path<String>, submission: Submission) -> Response {
+    submission
+        .answer(async |form| {
+            let label = form.fields.get("label");
+            ops::revoke(&form.state, form.viewer()?, &id, label).await?;
+            Ok(Outcome::Go(format!("/keys/{id}")))
+        })
+        .await
+}
+
+/// Leads to what was searched for. A form that is sent, since what is typed may be a whole key, which must not stand
+/// in an address.
+pub async fn search(submission: Submission) -> Response {
+    submission
+        .answer(async |form| {
+            let (state, viewer) = (&form.state, form.viewer()?);
+            let text = form.fields.get("q").trim();
+            if is_id(text, "key") {
+                return Ok(Outcome::Go(format!("/keys/{text}")));
+            }
+            if is_id(text, "req") {
+                return Ok(Outcome::Go(format!("/logs/{text}")));
+            }
+            if looks_like_a_key(text, &state.profile) {
+                let missing = || {
+                    AppError::told(
+                        UiErrorKind::NotFound,
+                        "That looks like a whole key, but no key of this workspace has its fingerprint.",
+                    )
+                };
+                let key = PlainKey::parse(text, &state.profile).map_err(|_| missing())?;
+                let mut reader = state.db.read().await?;
+                for hash in key.hashes(&state.peppers) {
+                    let found =
+                        store::find_by_secret(&mut reader, viewer.workspace_id(), hash).await?;
+                    if let Some(key) = found {
+                        return Ok(Outcome::Go(format!("/keys/{}", key.id)));
+                    }
+                }
+                return Err(missing());
+            }
+            let query: String = url::form_urlencoded::Serializer::new(String::new())
+                .append_pair("q", text)
+                .finish();
+            Ok(Outcome::Go(format!("/keys?{query}")))
+        })
+        .await
+}

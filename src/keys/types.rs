@@ -1,0 +1,169 @@
+//! Keys as the browser knows them. No secret is among them.
+
+use serde::{Deserialize, Serialize};
+
+/// The state of a key at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyState {
+    Active,
+    Revoked,
+    Expired,
+}
+
+/// The tabs of the list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyTab {
+    #[default]
+    Active,
+    /// Waiting for a checker or for its maker's reveal.
+    Pending,
+    Inactive,
+}
+
+impl KeyTab {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Pending => "pending",
+            Self::Inactive => "inactive",
+        }
+    }
+
+    /// Anything but the name of a tab means the first.
+    pub fn parse(text: Option<&str>) -> Self {
+        match text {
+            Some("pending") => Self::Pending,
+            Some("inactive") => Self::Inactive,
+            _ => Self::Active,
+        }
+    }
+}
+
+/// What stands for a key wherever one is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyPlateInfo {
+    pub id: String,
+    pub label: String,
+    /// `rk_live_`
+    pub prefix: String,
+    /// The four characters after the prefix.
+    pub start: String,
+    /// The last four characters.
+    pub end: String,
+    pub environment: String,
+    pub environment_word: String,
+    pub live: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeySummary {
+    pub plate: KeyPlateInfo,
+    pub scopes: Vec<String>,
+    pub state: KeyState,
+    pub owner: Option<String>,
+    /// Unix milliseconds, here and below.
+    pub created_at: i64,
+    pub expires_at: Option<i64>,
+    pub ended_at: Option<i64>,
+    pub last_used_at: Option<i64>,
+    pub last_used_ip: Option<String>,
+    /// Requests in each of the last 24 hours, oldest first.
+    pub hours: Vec<i64>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct KeyPage {
+    pub rows: Vec<KeySummary>,
+    pub active: i64,
+    pub pending: i64,
+    pub inactive: i64,
+    /// Where the next page begins, if there is one.
+    pub older: Option<String>,
+}
+
+/// One line of a key's history.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct KeyEvent {
+    pub at: i64,
+    pub actor: String,
+    pub summary: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct KeyDetail {
+    pub key: KeySummary,
+    /// What the key may do, in the catalogue's words: verb and noun.
+    pub powers: Vec<(String, String)>,
+    /// Whether any of that moves money.
+    pub moves_money: bool,
+    pub requests_24h: i64,
+    pub denied_24h: i64,
+    /// Let through after it was revoked. It is always none; the page says so from the record.
+    pub allowed_since_end: i64,
+    pub history: Vec<KeyEvent>,
+    /// Whether the viewer may revoke it.
+    pub may_revoke: bool,
+}
+
+/// What revoking a key would break.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Consequences {
+    pub plate: KeyPlateInfo,
+    pub requests_last_hour: i64,
+    pub addresses_last_hour: i64,
+    pub last_used_at: Option<i64>,
+    /// Live keys are revoked by typing their label.
+    pub asks_for_label: bool,
+}
+
+/// What the form for a new key offers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct KeyFormOptions {
+    pub platform: String,
+    pub environments: Vec<EnvironmentOption>,
+    pub groups: Vec<ScopeGroupOption>,
+    pub presets: Vec<PresetOption>,
+    /// The factors that may confirm it.
+    pub password: bool,
+    pub pin: bool,
+    pub has_pin: bool,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct EnvironmentOption {
+    pub id: String,
+    pub word: String,
+    pub about: String,
+    pub live: bool,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ScopeGroupOption {
+    pub name: String,
+    pub scopes: Vec<ScopeOption>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ScopeOption {
+    pub id: String,
+    pub about: String,
+    /// Changes nothing.
+    pub reads: bool,
+    pub moves_money: bool,
+    pub personal_data: bool,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PresetOption {
+    pub name: String,
+    pub scopes: Vec<String>,
+}
+
+/// The first request that a new key made.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FirstCall {
+    pub request_id: String,
+    pub summary: String,
+}

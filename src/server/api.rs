@@ -1,0 +1,82 @@
+//! The api listener: verify, health, readiness, metrics. JSON only.
+
+use axum::{
+    Json, Router,
+    extract::{DefaultBodyLimit, State},
+    http::{StatusCode, header},
+    middleware,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use serde_json::json;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use super::{error::AppError, headers, request_id, run::metrics_handle, state::AppState};
+use crate::{db::installation, error::UiErrorKind, gateway::verify};
+
+/// Largest question read; a key, a scope expression and their neighbours are a few kilobytes.
+const MAX_BODY: usize = 64 * 1024;
+
+pub fn router(state: &AppState) -> Router {
+    Router::new()
+        .route("/v1/keys/verify", post(verify::handle))
+        .route("/healthz", get(|| async { Json(json!({ "ok": true })) }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(middleware::from_fn_with_state(state.clone(), headers::add))
+        .layer(CatchPanicLayer::new())
+        .layer(middleware::from_fn_with_state(
+            state.clone(),
+            request_id::assign,
+        ))
+        .with_state(state.clone())
+}
+
+/// 200 if requests can be judged and logged, else 503 and why not.
+async fn ready(State(state): State<AppState>) -> Response {
+    let database = async {
+        let mut reader = state.db.read().await?;
+        installation::value(&mut reader, "pepper").await
+    };
+    let reason = match database.await {
+        Err(error) => {
+            tracing::warn!(%error, "not ready");
+            Some("the database does not answer")
+        }
+        Ok(_) if !state.usage.accepts(state.clock.now()) => Some("usage rows cannot be written"),
+        Ok(_) => None,
+    };
+    match reason {
+        None => Json(json!({ "ready": true })).into_response(),
+        Some(reason) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            Json(json!({ "ready": false, "reason": reason })),
+        )
+            .into_response(),
+    }
+}
+
+async fn metrics() -> Response {
+    (
+        [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
+        metrics_handle().render(),
+    )
+        .into_response()
+}
+
+async fn nothing_here() -> AppError {
+    AppError::told(UiErrorKind::NotFound, "There is no such endpoint.")
+}
+
+async fn wrong_method() -> Response {
+    let mut response = AppError::told(
+        UiErrorKind::BadRequest,
+        "This endpoint takes another method.",
+    )
+    .into_response();
+    *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+    response
+}

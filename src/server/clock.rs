@@ -1,0 +1,100 @@
+//! Time and randomness, handed in from above so that a test can hold them still.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
+
+use rand::{RngCore, TryRngCore, rngs::OsRng};
+use ulid::Ulid;
+
+/// Milliseconds since the Unix epoch, the one shape of time in the database.
+pub type Millis = i64;
+
+pub const SECOND: Millis = 1000;
+pub const MINUTE: Millis = 60 * SECOND;
+pub const HOUR: Millis = 60 * MINUTE;
+pub const DAY: Millis = 24 * HOUR;
+
+#[derive(Clone, Default)]
+pub struct Clock(Option<Arc<AtomicI64>>);
+
+impl Clock {
+    pub fn system() -> Self {
+        Self(None)
+    }
+
+    /// A clock that stands still until [`Clock::advance`].
+    pub fn fixed(now: Millis) -> Self {
+        Self(Some(Arc::new(AtomicI64::new(now))))
+    }
+
+    pub fn now(&self) -> Millis {
+        match &self.0 {
+            Some(fixed) => fixed.load(Ordering::SeqCst),
+            None => jiff::Timestamp::now().as_millisecond(),
+        }
+    }
+
+    pub fn advance(&self, by: Millis) {
+        if let Some(fixed) = &self.0 {
+            fixed.fetch_add(by, Ordering::SeqCst);
+        }
+    }
+}
+
+/// The operating system's randomness, or a seeded one in tests.
+#[derive(Clone)]
+pub struct Rng(Source);
+
+#[derive(Clone)]
+enum Source {
+    System,
+    #[cfg(test)]
+    Seeded(Arc<std::sync::Mutex<rand_chacha::ChaCha20Rng>>),
+}
+
+impl Rng {
+    pub fn system() -> Self {
+        Self(Source::System)
+    }
+
+    #[cfg(test)]
+    pub fn seeded(seed: u64) -> Self {
+        use rand::SeedableRng;
+        Self(Source::Seeded(Arc::new(std::sync::Mutex::new(
+            rand_chacha::ChaCha20Rng::seed_from_u64(seed),
+        ))))
+    }
+
+    pub fn bytes<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        match &self.0 {
+            // Without randomness no secret can be made; there is nothing safer to do than to stop.
+            Source::System => OsRng.unwrap_err().fill_bytes(&mut bytes),
+            #[cfg(test)]
+            Source::Seeded(rng) => rng.lock().expect("not poisoned").fill_bytes(&mut bytes),
+        }
+        bytes
+    }
+
+    /// An identifier that sorts by time: `prefix_` and a ULID in lower case.
+    pub fn id(&self, prefix: &str, now: Millis) -> String {
+        let random = u128::from_be_bytes(self.bytes());
+        let ulid = Ulid::from_parts(u64::try_from(now).unwrap_or(0), random);
+        format!("{prefix}_{}", ulid.to_string().to_lowercase())
+    }
+}
+
+/// Whether `text` has the shape of an id that [`Rng::id`] makes with this prefix. What has not is no id of ours,
+/// and is answered like an id that does not exist before any query is made of it.
+pub fn is_id(text: &str, prefix: &str) -> bool {
+    text.strip_prefix(prefix)
+        .and_then(|rest| rest.strip_prefix('_'))
+        .is_some_and(|rest| {
+            rest.len() == 26
+                && rest
+                    .bytes()
+                    .all(|b| b.is_ascii_digit() || b.is_ascii_lowercase())
+        })
+}

@@ -1,0 +1,194 @@
+//! Settings: a flag, else the environment, else `latchkey.toml`, else the default.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::Args;
+use ipnet::IpNet;
+use serde::Deserialize;
+
+/// What may be set, before defaults. Field names are those of the file; the flag is `--database-url`, the
+/// variable `LATCHKEY_DATABASE_URL`, and so on.
+#[derive(Args, Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// `sqlite://path` (created if missing) or `postgres://…`
+    #[arg(long, env = "LATCHKEY_DATABASE_URL", global = true, hide_env_values = true)]
+    pub database_url: Option<String>,
+    /// Where pepper and master key are kept
+    #[arg(long, env = "LATCHKEY_SECRETS_FILE", global = true)]
+    pub secrets_file: Option<PathBuf>,
+    /// Name of a built-in profile
+    #[arg(long, env = "LATCHKEY_PROFILE", global = true)]
+    pub profile: Option<String>,
+    /// Address of the portal
+    #[arg(long, env = "LATCHKEY_PORTAL_ADDR", global = true)]
+    pub portal_addr: Option<SocketAddr>,
+    /// Address of the api: verify, health, metrics
+    #[arg(long, env = "LATCHKEY_API_ADDR", global = true)]
+    pub api_addr: Option<SocketAddr>,
+    /// Address of the gateway
+    #[arg(long, env = "LATCHKEY_GATEWAY_ADDR", global = true)]
+    pub gateway_addr: Option<SocketAddr>,
+    /// Where people reach the portal
+    #[arg(long, env = "LATCHKEY_PUBLIC_URL", global = true)]
+    pub public_url: Option<String>,
+    /// Where programs reach the gateway; shown in examples
+    #[arg(long, env = "LATCHKEY_GATEWAY_URL", global = true)]
+    pub gateway_url: Option<String>,
+    /// What stands behind the gateway: `sandbox`
+    #[arg(long, env = "LATCHKEY_UPSTREAM", global = true)]
+    pub upstream: Option<String>,
+    /// CIDRs of the proxies whose X-Forwarded-For is believed, comma-separated
+    #[arg(long, env = "LATCHKEY_TRUSTED_PROXIES", global = true, value_delimiter = ',')]
+    pub trusted_proxies: Option<Vec<IpNet>>,
+    /// What is logged: `info`, `debug`, `latchkey=debug,sqlx=warn` …
+    #[arg(long, env = "LATCHKEY_LOG", global = true)]
+    pub log: Option<String>,
+    /// Not available in this version
+    #[arg(long, env = "LATCHKEY_REDIS_URL", global = true, hide = true)]
+    pub redis_url: Option<String>,
+    /// Not available in this version
+    #[arg(long, env = "LATCHKEY_SMTP_URL", global = true, hide = true)]
+    pub smtp_url: Option<String>,
+    /// Not available in this version
+    #[arg(long, env = "LATCHKEY_WEBHOOK_ALLOW", global = true, hide = true)]
+    pub webhook_allow: Option<String>,
+    /// Not available in this version
+    #[arg(long, env = "LATCHKEY_OTLP_ENDPOINT", global = true, hide = true)]
+    pub otlp_endpoint: Option<String>,
+}
+
+/// The settings in force.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub database_url: String,
+    pub secrets_file: PathBuf,
+    pub profile: String,
+    pub portal_addr: SocketAddr,
+    pub api_addr: SocketAddr,
+    pub gateway_addr: SocketAddr,
+    pub public_url: String,
+    pub gateway_url: String,
+    pub trusted_proxies: Vec<IpNet>,
+    pub log: String,
+    /// Whether anything stands behind the gateway; `serve` asks for it.
+    pub gateway: bool,
+    /// The demo's sign-ins are shown, its pages for looking at pieces are there, and only loopback is listened on.
+    pub demo: bool,
+}
+
+const FILE: &str = "latchkey.toml";
+
+impl Config {
+    /// Fills in what neither flag nor environment gave. Errors say which setting is wrong and how.
+    pub fn resolve(given: Settings, demo: bool) -> Result<Self, String> {
+        let file = match std::fs::read_to_string(FILE) {
+            Ok(text) => {
+                toml::from_str::<Settings>(&text).map_err(|error| format!("{FILE}: {error}"))?
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Settings::default(),
+            Err(error) => return Err(format!("{FILE}: {error}")),
+        };
+        for (name, value) in [
+            ("LATCHKEY_REDIS_URL", given.redis_url.or(file.redis_url)),
+            ("LATCHKEY_SMTP_URL", given.smtp_url.or(file.smtp_url)),
+            (
+                "LATCHKEY_WEBHOOK_ALLOW",
+                given.webhook_allow.or(file.webhook_allow),
+            ),
+            (
+                "LATCHKEY_OTLP_ENDPOINT",
+                given.otlp_endpoint.or(file.otlp_endpoint),
+            ),
+        ] {
+            if value.is_some_and(|value| !value.is_empty()) {
+                return Err(format!("{name} is not available in this version; unset it"));
+            }
+        }
+        let upstream = given.upstream.or(file.upstream);
+        let gateway = match upstream.as_deref() {
+            Some("sandbox") => true,
+            None => demo,
+            Some(other) => {
+                return Err(format!(
+                    "LATCHKEY_UPSTREAM={other}: only `sandbox` is available in this version"
+                ));
+            }
+        };
+        let database = if demo {
+            "sqlite://data/demo.db"
+        } else {
+            "sqlite://data/latchkey.db"
+        };
+        let port = |addr: Option<SocketAddr>, port| {
+            addr.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], port)))
+        };
+        let portal_addr = port(given.portal_addr.or(file.portal_addr), 3000);
+        let gateway_addr = port(given.gateway_addr.or(file.gateway_addr), 3200);
+        let url = |given: Option<String>, name: &str, addr: SocketAddr| {
+            let text = given.unwrap_or_else(|| format!("http://localhost:{}", addr.port()));
+            match url::Url::parse(&text) {
+                Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => {
+                    Ok(text.trim_end_matches('/').to_owned())
+                }
+                _ => Err(format!("{name}={text}: must be an http or https URL")),
+            }
+        };
+        let config = Self {
+            database_url: given
+                .database_url
+                .or(file.database_url)
+                .unwrap_or_else(|| database.to_owned()),
+            secrets_file: given
+                .secrets_file
+                .or(file.secrets_file)
+                .unwrap_or_else(|| PathBuf::from("data/secrets.toml")),
+            profile: given
+                .profile
+                .or(file.profile)
+                .unwrap_or_else(|| "revkeen".to_owned()),
+            portal_addr,
+            api_addr: port(given.api_addr.or(file.api_addr), 3100),
+            gateway_addr,
+            public_url: url(
+                given.public_url.or(file.public_url),
+                "LATCHKEY_PUBLIC_URL",
+                portal_addr,
+            )?,
+            gateway_url: url(
+                given.gateway_url.or(file.gateway_url),
+                "LATCHKEY_GATEWAY_URL",
+                gateway_addr,
+            )?,
+            trusted_proxies: given
+                .trusted_proxies
+                .or(file.trusted_proxies)
+                .unwrap_or_default(),
+            log: given
+                .log
+                .or(file.log)
+                .unwrap_or_else(|| "info".to_owned()),
+            gateway,
+            demo,
+        };
+        if demo {
+            for (name, addr) in [
+                ("LATCHKEY_PORTAL_ADDR", config.portal_addr),
+                ("LATCHKEY_API_ADDR", config.api_addr),
+                ("LATCHKEY_GATEWAY_ADDR", config.gateway_addr),
+            ] {
+                if !addr.ip().is_loopback() {
+                    return Err(format!(
+                        "{name}={addr}: the demo has well-known passwords and listens on loopback only"
+                    ));
+                }
+            }
+        }
+        Ok(config)
+    }
+
+    /// Whether cookies may carry `Secure` and the `__Host-` prefix.
+    pub fn https(&self) -> bool {
+        self.public_url.starts_with("https://")
+    }
+}

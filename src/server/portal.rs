@@ -1,0 +1,112 @@
+//! The portal's router: pages, the forms on them, server functions, files.
+
+use axum::{
+    Extension, Router,
+    extract::Request,
+    handler::Handler,
+    http::Method,
+    middleware::{self, Next},
+    response::{IntoResponse, Redirect, Response},
+    routing::{MethodRouter, get, on, MethodFilter},
+};
+use leptos::prelude::provide_context;
+use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer};
+
+use super::{assets, headers, page, request_id, state::AppState};
+use crate::{
+    accounts::{self, ROUTES, guard, session, viewer},
+    error::{UiError, UiErrorKind},
+    keys,
+};
+
+/// Answers that are not routes of the access matrix: the site's own files.
+fn files() -> Router {
+    Router::new()
+        .route("/v/{version}/{*path}", get(assets::versioned))
+        .route("/fonts/{*path}", get(assets::font))
+        .route("/favicon.svg", get(assets::favicon))
+}
+
+pub fn router(state: &AppState) -> Router {
+    let mut people = Router::new();
+    for route in ROUTES {
+        let handler = match (&route.method, route.path) {
+            (&Method::GET, "/") => get(home),
+            (&Method::GET, "/dashboard/api") => get(|| async { Redirect::to("/keys") }),
+            (&Method::GET, _) => get(page::show),
+            (_, "/login") => form(accounts::post::sign_in),
+            (_, "/logout") => form(accounts::post::sign_out),
+            (_, "/theme") => form(accounts::post::set_theme),
+            (_, "/workspaces/switch") => form(accounts::post::switch_workspace),
+            (_, "/settings/security") => form(accounts::post::set_pin),
+            (_, "/search") => form(keys::post::search),
+            (_, "/keys/new") => form(keys::post::create),
+            (_, "/keys/{id}/revoke") => form(keys::post::revoke),
+            (_, path) if path.starts_with("/api/") => form(server_function),
+            (method, path) => unreachable!("{method} {path} is in the access matrix but has no handler"),
+        };
+        let access = route.access;
+        people = people.route(
+            route.path,
+            handler.layer(middleware::from_fn(move |request: Request, next: Next| {
+                guard(access, request, next)
+            })),
+        );
+    }
+    if state.config.demo {
+        people = people.route("/dev/ui", get(page::show));
+    }
+    people
+        .fallback(page::show)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(middleware::from_fn_with_state(state.clone(), viewer::load))
+        .layer(session::layer(state))
+        .layer(Extension(state.clone()))
+        .layer(csrf(state))
+        .merge(files())
+        .layer(middleware::from_fn_with_state(state.clone(), headers::add))
+        .layer(CatchPanicLayer::new())
+        .layer(middleware::from_fn_with_state(
+            state.clone(),
+            request_id::assign,
+        ))
+}
+
+fn form<H, T>(handler: H) -> MethodRouter
+where
+    H: Handler<T, ()>,
+    T: 'static,
+{
+    on(MethodFilter::POST, handler)
+}
+
+/// Forms from other origins are refused, sign-out included. Behind a proxy that rewrites `Host`, the public URL is
+/// the origin that browsers name.
+fn csrf(state: &AppState) -> CsrfLayer {
+    let layer = CsrfLayer::new();
+    match layer.clone().add_trusted_origin(&state.config.public_url) {
+        Ok(trusting) => trusting,
+        Err(error) => {
+            tracing::warn!(%error, "the public URL is no origin; only the Host header is compared");
+            layer
+        }
+    }
+}
+
+async fn home(viewer: Option<Extension<accounts::Viewer>>) -> Redirect {
+    Redirect::to(if viewer.is_some() { "/dashboard" } else { "/login" })
+}
+
+async fn server_function(Extension(state): Extension<AppState>, request: Request) -> Response {
+    leptos_axum::handle_server_fns_with_context(move || provide_context(state.clone()), request)
+        .await
+        .into_response()
+}
+
+async fn wrong_method(request: Request) -> Response {
+    let error = UiError::new(
+        UiErrorKind::NotFound,
+        "Nothing here that you can see.",
+    );
+    page::refuse(request, error).await
+}

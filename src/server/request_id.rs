@@ -1,0 +1,39 @@
+//! Every answer carries `x-request-id`, and so does every log line and error body of that request.
+
+use axum::{
+    extract::{Request, State},
+    http::HeaderValue,
+    middleware::Next,
+    response::Response,
+};
+use tracing::Instrument;
+
+use super::state::AppState;
+
+tokio::task_local! {
+    static REQUEST_ID: String;
+}
+
+/// The id of the request being answered; empty outside one.
+pub fn current() -> String {
+    REQUEST_ID.try_with(Clone::clone).unwrap_or_default()
+}
+
+/// Gives the request an id of ours; an id from outside is not trusted, since logs are searched by it.
+pub async fn assign(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let id = state.rng.id("req", state.clock.now());
+    let span = tracing::info_span!(
+        "request",
+        id,
+        method = %request.method(),
+        path = request.uri().path(),
+    );
+    let value = HeaderValue::from_str(&id);
+    let mut response = REQUEST_ID
+        .scope(id, next.run(request).instrument(span))
+        .await;
+    if let Ok(value) = value {
+        response.headers_mut().insert("x-request-id", value);
+    }
+    response
+}

@@ -1,0 +1,245 @@
+//! Start and stop.
+
+use std::{
+    net::SocketAddr,
+    sync::OnceLock,
+    time::Duration,
+};
+
+use axum::{Router, middleware};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio::{net::TcpListener, signal::unix::{SignalKind, signal}, task::{JoinHandle, JoinSet}};
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use super::{
+    api,
+    clock::{Clock, DAY, Rng},
+    config::Config,
+    headers, portal, request_id, secrets,
+    state::{AppState, Shared},
+};
+use crate::{
+    accounts::{self, password::Hasher},
+    db::{Db, DbError, follow_changes, installation},
+    gateway::{self, cache::SecretCache},
+    profiles::Profile,
+    usage::buffer::Buffer,
+};
+
+/// Name of the mark that a demo database bears; its sign-ins are known to everybody.
+pub const DEMO_MARK: &str = "demo";
+
+/// How long requests that are being answered may take once the process was asked to stop.
+const DRAIN: Duration = Duration::from_secs(20);
+const HOUSEKEEPING: Duration = Duration::from_secs(60 * 10);
+
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("{0}")]
+    Refused(String),
+    #[error("database {url}: {error}")]
+    Database { url: String, error: DbError },
+    #[error(transparent)]
+    Secrets(#[from] secrets::SecretsError),
+    #[error("{addr}: {error}")]
+    Listen {
+        addr: SocketAddr,
+        error: std::io::Error,
+    },
+}
+
+/// An open installation: what a server and a command on the machine both need.
+pub struct Opened {
+    pub state: AppState,
+    /// Ends once the last state is gone and all usage rows are written.
+    pub usage_writer: JoinHandle<()>,
+}
+
+/// Opens database, secrets and profile. `migrate` brings the schema up to date first.
+pub async fn open(config: Config, migrate: bool) -> Result<Opened, StartError> {
+    let profile = Profile::load(&config.profile).map_err(StartError::Refused)?;
+    let failed = |error| StartError::Database {
+        url: without_password(&config.database_url),
+        error,
+    };
+    let db = Db::connect(&config.database_url).await.map_err(failed)?;
+    if migrate {
+        db.migrate().await.map_err(failed)?;
+    } else {
+        let pending = db.pending_migrations().await.map_err(failed)?;
+        if pending > 0 {
+            return Err(StartError::Refused(format!(
+                "the database lacks {pending} migrations; run `latchkey migrate` first"
+            )));
+        }
+    }
+    let clock = Clock::system();
+    let rng = Rng::system();
+    let peppers = secrets::load(&db, &config.secrets_file, &rng).await?;
+    let (usage, usage_writer) = Buffer::start(db.clone(), clock.clone());
+    let state = AppState::new(Shared {
+        keys: SecretCache::new(&db),
+        tokens: SecretCache::new(&db),
+        hasher: Hasher::default(),
+        config,
+        db,
+        clock,
+        rng,
+        peppers,
+        profile,
+        usage,
+    });
+    Ok(Opened {
+        state,
+        usage_writer,
+    })
+}
+
+/// Whether this is a demo's database, with passwords that everybody knows.
+pub async fn is_demo(db: &Db) -> Result<bool, DbError> {
+    let mut reader = db.read().await?;
+    Ok(installation::value(&mut reader, DEMO_MARK).await?.is_some())
+}
+
+/// Serves all three listeners until the process is asked to stop. `ready` is called once they listen.
+pub async fn serve(opened: Opened, ready: impl FnOnce(&Config)) -> Result<(), StartError> {
+    let Opened {
+        state,
+        usage_writer,
+    } = opened;
+    metrics_handle();
+    let stop = CancellationToken::new();
+    let mut servers = JoinSet::new();
+    let mut listeners = vec![
+        (state.config.portal_addr, portal::router(&state)),
+        (state.config.api_addr, api::router(&state)),
+        (state.config.gateway_addr, gateway_router(&state)),
+    ];
+    for (addr, router) in listeners.drain(..) {
+        let listener = TcpListener::bind(addr)
+            .await
+            .map_err(|error| StartError::Listen { addr, error })?;
+        let stopping = stop.clone();
+        servers.spawn(async move {
+            let service = router.into_make_service_with_connect_info::<SocketAddr>();
+            axum::serve(listener, service)
+                .with_graceful_shutdown(stopping.cancelled_owned())
+                .await
+        });
+    }
+    let mut workers = JoinSet::new();
+    workers.spawn({
+        let (state, stop) = (state.clone(), stop.clone());
+        async move {
+            let distrust = || {
+                state.keys.distrust();
+                state.tokens.distrust();
+            };
+            follow_changes(state.db.clone(), distrust, stop).await;
+        }
+    });
+    workers.spawn(housekeep(state.clone(), stop.clone()));
+    ready(&state.config);
+    asked_to_stop().await;
+    tracing::info!("stopping: no new requests, those being answered are finished");
+    stop.cancel();
+    if tokio::time::timeout(DRAIN, async { while servers.join_next().await.is_some() {} })
+        .await
+        .is_err()
+    {
+        tracing::warn!("some requests took too long and were cut off");
+        servers.shutdown().await;
+    }
+    while workers.join_next().await.is_some() {}
+    let db = state.db.clone();
+    // The last state holds the last way into the usage queue; the writer ends once it is empty.
+    drop(state);
+    if tokio::time::timeout(DRAIN, usage_writer).await.is_err() {
+        tracing::error!("usage rows were left unwritten");
+    }
+    db.close().await;
+    Ok(())
+}
+
+pub fn gateway_router(state: &AppState) -> Router {
+    gateway::routes::router()
+        .layer(middleware::from_fn_with_state(state.clone(), headers::add))
+        .layer(CatchPanicLayer::new())
+        .layer(middleware::from_fn_with_state(
+            state.clone(),
+            request_id::assign,
+        ))
+        .with_state(state.clone())
+}
+
+pub fn api_router(state: &AppState) -> Router {
+    api::router(state)
+}
+
+/// What `/metrics` shows. There is one recorder in a process.
+pub fn metrics_handle() -> &'static PrometheusHandle {
+    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+    HANDLE.get_or_init(|| {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let handle = recorder.handle();
+        if metrics::set_global_recorder(recorder).is_err() {
+            tracing::warn!("another metrics recorder was there first");
+        }
+        metrics::describe_counter!("latchkey_judged_total", "Requests judged, by door and code");
+        metrics::describe_counter!("latchkey_usage_rows_total", "Usage rows written");
+        metrics::describe_counter!(
+            "latchkey_usage_write_failures_total",
+            "Tries to write usage rows that failed"
+        );
+        handle
+    })
+}
+
+/// Removes what has run out.
+async fn housekeep(state: AppState, stop: CancellationToken) {
+    loop {
+        let clean = async {
+            let now = state.clock.now();
+            let mut tx = state.db.begin().await?;
+            accounts::store::delete_expired(&mut tx, now, now - DAY).await?;
+            tx.commit().await
+        };
+        if let Err(error) = clean.await {
+            tracing::warn!(%error, "what has expired could not be removed");
+        }
+        metrics_handle().run_upkeep();
+        tokio::select! {
+            () = tokio::time::sleep(HOUSEKEEPING) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+async fn asked_to_stop() {
+    let wait = async || -> std::io::Result<()> {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        Ok(())
+    };
+    if let Err(error) = wait().await {
+        tracing::error!(%error, "signals cannot be heard; stop the process by force");
+        std::future::pending::<()>().await;
+    }
+}
+
+/// The URL as it may be logged.
+fn without_password(url: &str) -> String {
+    match url::Url::parse(url) {
+        Ok(mut parsed) if parsed.password().is_some() => {
+            // Only fails for URLs that cannot have one.
+            let _ = parsed.set_password(Some("…"));
+            parsed.to_string()
+        }
+        _ => url.to_owned(),
+    }
+}

@@ -1,0 +1,55 @@
+//! What every handler shares.
+
+use std::{ops::Deref, sync::Arc};
+
+use super::{
+    clock::{Clock, Rng},
+    config::Config,
+    secrets::Peppers,
+};
+use crate::{
+    accounts::password::Hasher,
+    admin::tokens::ServiceToken,
+    db::Db,
+    gateway::{cache::SecretCache, judge::KeyRecord},
+    profiles::Profile,
+    usage::buffer::Buffer,
+};
+
+#[derive(Clone)]
+pub struct AppState(Arc<Shared>);
+
+#[derive(Clone)]
+pub struct Shared {
+    pub config: Config,
+    pub db: Db,
+    pub clock: Clock,
+    pub rng: Rng,
+    pub peppers: Peppers,
+    pub profile: Profile,
+    pub hasher: Hasher,
+    pub keys: SecretCache<KeyRecord>,
+    pub tokens: SecretCache<ServiceToken>,
+    pub usage: Buffer,
+}
+
+impl AppState {
+    pub fn new(shared: Shared) -> Self {
+        Self(Arc::new(shared))
+    }
+
+    /// The same installation seen at another time.
+    #[must_use]
+    pub fn with_clock(&self, clock: Clock) -> Self {
+        let mut shared = (*self.0).clone();
+        shared.clock = clock;
+        Self::new(shared)
+    }
+}
+
+impl Deref for AppState {
+    type Target = Shared;
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}

@@ -1,0 +1,67 @@
+//! A dialog with an address: a page of 560 px, which a link marked `dialog` opens over the current page when scripts are on.
+//!
+//! The form in it names its `action`, as it may be sent from any page.
+//!
+//! A panel with islands in it is not opened over a page, as nothing would wake them there: the link is then simply followed.
+
+use leptos::prelude::*;
+
+/// The page. Its children are a form (or nothing but text) made of a [`DialogBody`] and a [`DialogFoot`].
+#[component]
+pub fn DialogPage(
+    /// The question: "Revoke “Production POS”?"
+    #[prop(into)]
+    title: String,
+    /// A sentence below it.
+    #[prop(optional, into)]
+    lead: String,
+    children: Children,
+) -> impl IntoView {
+    view! {
+        <section
+            data-dialog-panel
+            aria-labelledby="dialog-title"
+            class="mx-auto w-full max-w-[560px] rounded-card border border-line bg-surface"
+        >
+            <header class="px-6 pt-6">
+                <h2 id="dialog-title" tabindex="-1" class="text-h2 outline-none!">
+                    {title}
+                </h2>
+                {(!lead.is_empty()).then(|| view! { <p class="mt-1 text-ink-2">{lead}</p> })}
+            </header>
+            {children()}
+        </section>
+    }
+}
+
+/// What stands between title and foot; fields are set apart by themselves.
+#[component]
+pub fn DialogBody(children: Children) -> impl IntoView {
+    view! { <div class="space-y-4 px-6 pt-4">{children()}</div> }
+}
+
+/// Cancel, then the action, at the right.
+#[component]
+pub fn DialogFoot(
+    /// Where Cancel leads; with scripts it closes the dialog.
+    #[prop(into)]
+    cancel: String,
+    /// "Cancel", if absent.
+    #[prop(optional, into)]
+    cancel_label: String,
+    children: Children,
+) -> impl IntoView {
+    let label = if cancel_label.is_empty() {
+        "Cancel".to_owned()
+    } else {
+        cancel_label
+    };
+    view! {
+        <footer class="flex flex-wrap justify-end gap-2 p-6">
+            <a class="btn btn-outline max-sm:flex-1" href=cancel data-dialog-close>
+                {label}
+            </a>
+            {children()}
+        </footer>
+    }
+}

@@ -1,0 +1,3 @@
+//! Webhooks: events for customers. Every change notes its event in its own transaction.
+
+pub mod outbox;

@@ -1,0 +1,48 @@
+//! The outbox: an event is kept if and only if the change that it tells of is.
+
+use serde_json::Value;
+
+use crate::{
+    db::{DbError, Tx},
+    server::clock::{Millis, Rng},
+};
+
+/// The types of event that Latchkey itself sends so far.
+#[derive(Clone, Copy, Debug)]
+pub enum EventType {
+    KeyCreated,
+    KeyRevoked,
+}
+
+impl EventType {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::KeyCreated => "key.created",
+            Self::KeyRevoked => "key.revoked",
+        }
+    }
+}
+
+/// Keeps an event for delivery, in the caller's transaction. `data` never holds a secret.
+pub async fn enqueue(
+    tx: &mut Tx,
+    rng: &Rng,
+    workspace_id: &str,
+    environment: Option<&str>,
+    event: EventType,
+    data: &Value,
+    now: Millis,
+) -> Result<(), DbError> {
+    crate::execute!(
+        tx,
+        "insert into outbox_events (id, workspace_id, environment, type, data, created_at)
+         values ($1, $2, $3, $4, $5, $6)",
+        rng.id("evt", now),
+        workspace_id,
+        environment,
+        event.as_str(),
+        data.to_string(),
+        now
+    )?;
+    Ok(())
+}
