@@ -2,8 +2,9 @@
 //
 // Each worker runs `latchkey demo` from the debug binary on free ports, in a temporary directory and on
 // a database of its own, so that tests may change whatever they like without meeting one another.
-import { test as base, expect, type Page } from "@playwright/test";
+import { test as base, expect, type APIResponse, type Page, type Response } from "@playwright/test";
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import { closeSync, openSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -15,12 +16,26 @@ export type { Page };
 
 export const password = "correct-horse-battery";
 export const pin = "4831";
+export const maker = "maker@demo.test";
+export const checker = "checker@demo.test";
+export const auditor = "auditor@demo.test";
+
+/** A label that no other test uses: tests of a worker share its server. */
+export const unique = (what: string) => `${what} ${randomBytes(4).toString("hex")}`;
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 /** Runs `latchkey ARGS` on the worker's database: its JSON, or an array of it if it printed several lines. */
 export type Cli = <T = { [key: string]: string }>(args: string[], stdin?: string) => Promise<T>;
 
-type Server = { portal: string; api: string; gateway: string; cli: Cli; log: () => Promise<string> };
+export type Server = {
+  portal: string;
+  api: string;
+  gateway: string;
+  cli: Cli;
+  log: () => Promise<string>;
+  /** Where it keeps its database. */
+  dir: string;
+};
 type WorkerFixtures = {
   server: Server;
   /** Base URL of the portal; `page.goto("/keys")` starts there. */
@@ -32,8 +47,10 @@ type WorkerFixtures = {
   cli: Cli;
 };
 type TestFixtures = {
-  /** Signs one of the demo's people in and waits until the page has moved on. */
+  /** Signs a person in at the page of that, as they would. */
   signIn: (page: Page, email: string) => Promise<void>;
+  /** Signs a person in without looking at a page, for tests of something else. */
+  enter: (page: Page, email: string) => Promise<void>;
   /** On failure, hands what the server logged to the report. */
   serverLog: void;
 };
@@ -73,6 +90,8 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
       await expect(page).not.toHaveURL(/\/login/);
     }),
 
+  enter: async ({ portal }, use) => use((page, email) => enter(page, email, portal)),
+
   serverLog: [
     async ({ server }, use, testInfo) => {
       const before = (await server.log()).length;
@@ -86,7 +105,23 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
   ],
 });
 
-async function start(dir: string): Promise<{ server: Server; stop: () => Promise<void> }> {
+export async function enter(page: Page, email: string, portal: string) {
+  const answer = await page.request.post(`${portal}/login`, { form: { email, password }, maxRedirects: 0 });
+  expect(answer.status()).toBe(303);
+}
+
+/** A person who owns a workspace of their own, so that nothing else happens in it. */
+export async function owner(cli: Cli): Promise<{ email: string; workspace: string }> {
+  const email = `${unique("owner").replace(" ", "-")}@example.test`;
+  await cli(["admin", "create-user", "--email", email, "--name", "Olu Ferreira"], `${password}\n`);
+  const made = await cli(["admin", "create-workspace", "--name", unique("Workshop"), "--owner", email]);
+  return { email, workspace: made.workspace_id! };
+}
+
+export type Running = { server: Server; stop: (signal?: "SIGTERM" | "SIGKILL") => Promise<void> };
+
+/** Starts a server on the database in `dir`, which may hold one of an earlier start. */
+export async function start(dir: string, command: "demo" | "serve" = "demo"): Promise<Running> {
   const [portal, api, gateway] = await freePorts();
   // The settings of whoever runs the tests must not reach the server.
   const inherited = Object.entries(process.env).filter(([name]) => !/^(LATCHKEY|LEPTOS)_/.test(name));
@@ -97,11 +132,12 @@ async function start(dir: string): Promise<{ server: Server; stop: () => Promise
     LATCHKEY_PORTAL_ADDR: `127.0.0.1:${portal}`,
     LATCHKEY_API_ADDR: `127.0.0.1:${api}`,
     LATCHKEY_GATEWAY_ADDR: `127.0.0.1:${gateway}`,
+    LATCHKEY_UPSTREAM: "sandbox",
   };
 
   const logFile = join(dir, "server.log");
   const fd = openSync(logFile, "a");
-  const child = spawn(binary, ["demo"], { cwd: dir, env, stdio: ["ignore", fd, fd] });
+  const child = spawn(binary, [command], { cwd: dir, env, stdio: ["ignore", fd, fd] });
   closeSync(fd);
   let failure: Error | undefined;
   child.on("error", (error) => (failure = error));
@@ -109,9 +145,9 @@ async function start(dir: string): Promise<{ server: Server; stop: () => Promise
   const kill = () => child.kill("SIGKILL");
   process.once("exit", kill);
 
-  const stop = async () => {
+  const stop: Running["stop"] = async (signal = "SIGTERM") => {
     const gone = exited(child);
-    child.kill("SIGTERM");
+    child.kill(signal);
     const timer = setTimeout(kill, 10_000);
     await gone;
     clearTimeout(timer);
@@ -128,7 +164,7 @@ async function start(dir: string): Promise<{ server: Server; stop: () => Promise
     const ended = failure ?? (child.exitCode === null ? undefined : `exit code ${child.exitCode}`);
     if (ended || Date.now() > deadline) {
       await stop();
-      throw new Error(`latchkey demo ${ended ?? "was not ready in time"}\n${await log()}`);
+      throw new Error(`latchkey ${command} ${ended ?? "was not ready in time"}\n${await log()}`);
     }
     await new Promise((r) => setTimeout(r, 50));
   }
@@ -140,6 +176,7 @@ async function start(dir: string): Promise<{ server: Server; stop: () => Promise
     gateway: `http://127.0.0.1:${gateway}`,
     cli: ((args, stdin) => run(args, { cwd: dir, env }, stdin)) as Cli,
     log,
+    dir,
   };
   return { server, stop };
 }
@@ -178,4 +215,72 @@ async function freePorts(): Promise<[number, number, number]> {
   const [a, b, c] = [await one(), await one(), await one()];
   await Promise.all([a, b, c].map((held) => held.release()));
   return [a.port, b.port, c.port];
+}
+
+export type NewKey = { label?: string; environment?: "sandbox" | "live"; scopes?: string[] };
+export type Key = { id: string; label: string; secret: string };
+
+/** What marks a form for a new key as one that was opened; it makes one key at most. */
+export async function draft(page: Page): Promise<string> {
+  const html = await (await page.request.get("/keys/new")).text();
+  return html.match(/name="draft" value="(drf_\w+)"/)?.[1] ?? "";
+}
+
+/** Makes a key for whoever is signed in, without looking at a page. */
+export async function makeKey(page: Page, wanted: NewKey = {}): Promise<Key> {
+  const { label = unique("Key"), environment = "sandbox", scopes = ["customers:read"] } = wanted;
+  const fields = { draft: await draft(page), environment, label, factor: "password", proof: password };
+  const answer = await send(page, "/keys/new", [...Object.entries(fields), ...scopes.map((id) => ["scopes", id])]);
+  expect(answer.status()).toBe(200);
+  const html = await answer.text();
+  const id = html.match(/action="\/keys\/(key_\w+)"/)?.[1];
+  const secret = html.match(/rk_(?:sandbox|live)_[0-9A-Za-z]{49}/)?.[0];
+  if (!id || !secret) throw new Error(`no key was made: ${html.slice(0, 500)}`);
+  return { id, label, secret };
+}
+
+/** Sends a form without a page; `body` is its fields or, to be sent as they are, bytes. */
+export function send(page: Page, path: string, body: string[][] | Buffer, headers = {}): Promise<APIResponse> {
+  const data = Buffer.isBuffer(body) ? body : Buffer.from(new URLSearchParams(body as [string, string][]).toString());
+  const type = { "content-type": "application/x-www-form-urlencoded" };
+  return page.request.post(path, { data, headers: { ...type, ...headers }, maxRedirects: 0 });
+}
+
+/** Presses a button that sends a form; gives the answer to that form. */
+export async function press(page: Page, name: string): Promise<Response> {
+  const sent = page.waitForResponse((answer) => answer.request().method() === "POST" && answer.request().isNavigationRequest());
+  await page.getByRole("button", { name, exact: true }).click();
+  return sent;
+}
+
+/** Ticks the box, which is the only way to leave the secret without being asked. */
+export async function done(page: Page) {
+  await page.getByLabel("I have stored it").check();
+  await page.getByRole("button", { name: "Done" }).click();
+}
+
+/** What the browser complained of, but for the status of pages that are meant to have it. */
+export function complaints(page: Page): string[] {
+  const found: string[] = [];
+  page.on("pageerror", (error) => found.push(error.message));
+  page.on("console", (message) => {
+    const expected = /the server responded with a status of 4/.test(message.text());
+    if (["error", "warning"].includes(message.type()) && !expected) found.push(message.text());
+  });
+  return found;
+}
+
+/** Asks the gateway for the customers, as an API's customer does. */
+export function customers(gateway: string, secret: string) {
+  return fetch(`${gateway}/v2/customers`, { headers: { "x-revkeen-key": secret } });
+}
+
+/** Calls `verify` as a resource server does. */
+export async function verify(api: string, token: string, question: Json) {
+  const answer = await fetch(`${api}/v1/keys/verify`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+    body: JSON.stringify(question),
+  });
+  return { status: answer.status, body: (await answer.json()) as { [key: string]: Json } };
 }

@@ -47,7 +47,12 @@ pub fn App() -> impl IntoView {
     {
         return frame::error_page(&error);
     }
-    let missing = || frame::error_page(&UiError::new(UiErrorKind::NotFound, "Nothing here that you can see."));
+    let missing = || {
+        frame::error_page(&UiError::new(
+            UiErrorKind::NotFound,
+            "Nothing here that you can see.",
+        ))
+    };
     view! {
         <Router>
             <FlatRoutes fallback=missing>
@@ -113,7 +118,11 @@ pub fn shell() -> impl IntoView {
 /// this answer's nonce.
 fn policy(nonce: &str) -> String {
     // The reloading of pages while developing comes from another port.
-    let connect = if cfg!(debug_assertions) { "'self' ws:" } else { "'self'" };
+    let connect = if cfg!(debug_assertions) {
+        "'self' ws:"
+    } else {
+        "'self'"
+    };
     format!(
         "default-src 'none'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; \
          font-src 'self'; connect-src {connect}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -130,6 +139,9 @@ fn GalleryPage() -> impl IntoView {
         }
         .into_any()
     } else {
-        frame::error_page(&UiError::new(UiErrorKind::NotFound, "Nothing here that you can see."))
+        frame::error_page(&UiError::new(
+            UiErrorKind::NotFound,
+            "Nothing here that you can see.",
+        ))
     }
 }

@@ -7,14 +7,18 @@ use crate::{
     accounts::{ROUTES, Viewer},
     error::{UiError, UiErrorKind},
     profiles::Environment,
-    server::{page::{self, Answer}, prefs, request_id},
+    server::{
+        page::{self, Answer},
+        prefs, request_id,
+    },
     ui::{
-        banner::Banner,
         badge::Tone,
+        banner::Banner,
+        form::ErrorSummary,
         icon::IconName,
         layout::{
-            self, Crumb, Environments, ErrorKind, ErrorPage, Frame, NavGroup, NavItem, Page, Person,
-            Plain, PrimaryAction, Width, Workspace,
+            self, Crumb, Environments, ErrorKind, ErrorPage, Frame, NavGroup, NavItem, Page,
+            Person, Plain, PrimaryAction, Width, Workspace,
         },
         toast::Toast,
     },
@@ -147,7 +151,10 @@ pub fn error_page(error: &UiError) -> AnyView {
             .into_any();
         }
     }
-    let brand = page::state().map_or_else(|_| "Latchkey".to_owned(), |state| state.profile.name.clone());
+    let brand = page::state().map_or_else(
+        |_| "Latchkey".to_owned(),
+        |state| state.profile.name.clone(),
+    );
     view! {
         <Title text=heading />
         <Plain title=heading brand=brand>{body}</Plain>
@@ -215,7 +222,11 @@ fn surroundings(head: Head) -> Result<(String, Page), UiError> {
         prefs::Theme::Light => layout::Theme::Light,
         prefs::Theme::Dark => layout::Theme::Dark,
     };
-    let words = if head.title.is_empty() { &head.heading } else { head.title };
+    let words = if head.title.is_empty() {
+        &head.heading
+    } else {
+        head.title
+    };
     let title = format!("{words} \u{b7} {}", here.platform);
     let page = Page {
         title: head.heading,
@@ -268,4 +279,25 @@ fn with_environment(query: Option<&str>, environment: &str) -> String {
         }
     }
     out.finish()
+}
+
+/// Why a form could not be served: an error of its own, or a summary of those beside the fields.
+pub fn failure(answer: &Answer) -> AnyView {
+    let Some(error) = &answer.error else {
+        return ().into_any();
+    };
+    if error.fields.is_empty() {
+        return view! {
+            <p role="alert" class="mb-4 rounded-control bg-danger-soft px-3 py-2 text-danger">
+                {error.message.clone()}
+            </p>
+        }
+        .into_any();
+    }
+    let errors = error
+        .fields
+        .iter()
+        .map(|error| (error.field.clone(), error.message.clone()))
+        .collect();
+    view! { <ErrorSummary errors=errors /> }.into_any()
 }

@@ -109,7 +109,10 @@ pub async fn guard(access: Access, request: Request, next: Next) -> Response {
     match (viewer, access) {
         (None, _) if is_page => {
             let next = if request.method() == Method::GET {
-                request.uri().path_and_query().map_or("/", |uri| uri.as_str())
+                request
+                    .uri()
+                    .path_and_query()
+                    .map_or("/", |uri| uri.as_str())
             } else {
                 request.uri().path()
             };

@@ -8,6 +8,8 @@ pub mod post;
 pub mod session;
 pub mod step_up;
 pub mod store;
+#[cfg(test)]
+mod tests;
 mod tries;
 pub mod viewer;
 

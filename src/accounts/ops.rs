@@ -66,7 +66,9 @@ pub async fn sign_in(
     let chain = workspaces::store::of_user(&mut tx, &user.id)
         .await?
         .first()
-        .map_or(audit::PLATFORM.to_owned(), |first| first.workspace_id.clone());
+        .map_or(audit::PLATFORM.to_owned(), |first| {
+            first.workspace_id.clone()
+        });
     let entry = audit::Entry {
         chain,
         actor: user.id.clone(),
@@ -101,8 +103,15 @@ pub async fn set_pin(
     let pin_hash = state.hasher.hash(pin).await?;
     // The proof is given and used up within one request; of the PIN itself no trace is kept but its hash.
     let content = json!({ "pin_hash": pin_hash });
-    let proof =
-        step_up::prove(state, viewer, Action::SetPin, &content, Factor::Password, password).await?;
+    let proof = step_up::prove(
+        state,
+        viewer,
+        Action::SetPin,
+        &content,
+        Factor::Password,
+        password,
+    )
+    .await?;
     let mut tx = state.db.begin().await?;
     proof
         .consume(&mut tx, state, viewer, Action::SetPin, &content)

@@ -12,10 +12,10 @@ use crate::{
         page::{self, Answer},
     },
     ui::{
-        banner::{Banner, BannerView},
         badge::{Badge, Shape, Tone},
+        banner::{Banner, BannerView},
         button::{Button, Kind},
-        form::{ErrorSummary, Field, FieldKind, FieldState},
+        form::{Field, FieldKind, FieldState},
         layout::{Plain, Width},
         toast::Toast,
     },
@@ -41,12 +41,7 @@ pub fn LoginPage() -> impl IntoView {
     let answer = Answer::here();
     let query = use_query_map().get_untracked();
     let next = query.get("next").unwrap_or_else(|| answer.value("next"));
-    // Errors that belong to no field: the pair does not fit, or too many tries.
-    let general = answer
-        .error
-        .as_ref()
-        .filter(|error| error.fields.is_empty())
-        .map(|error| error.message.clone());
+    let failure = frame::failure(&answer);
     let demo = state.config.demo.then(|| {
         let people = DEMO_PEOPLE
             .iter()
@@ -80,14 +75,8 @@ pub fn LoginPage() -> impl IntoView {
     view! {
         <Title text=format!("Sign in \u{b7} {}", state.profile.name) />
         <Plain title="Sign in" brand=state.profile.name.clone() wide=true>
-            {general
-                .map(|message| {
-                    view! {
-                        <p role="alert" class="mb-4 rounded-control bg-danger-soft px-3 py-2 text-danger">
-                            {message}
-                        </p>
-                    }
-                })} <form method="post" action="/login" class="space-y-4">
+            {failure}
+            <form method="post" action="/login" class="space-y-4">
                 <input type="hidden" name="next" value=next />
                 <Field
                     label="Email"
@@ -133,23 +122,7 @@ fn security(has_pin: bool, locked: bool) -> AnyView {
         answer.error_at("new_pin").unwrap_or_default(),
         answer.error_at("password").unwrap_or_default(),
     );
-        let errors: Vec<(String, String)> = answer
-        .error
-        .iter()
-        .flat_map(|error| &error.fields)
-        .map(|error| (error.field.clone(), error.message.clone()))
-        .collect();
-    let general = answer
-        .error
-        .as_ref()
-        .filter(|error| error.fields.is_empty())
-        .map(|error| {
-            view! {
-                <p role="alert" class="rounded-control bg-danger-soft px-3 py-2 text-danger">
-                    {error.message.clone()}
-                </p>
-            }
-        });
+    let failure = frame::failure(&answer);
     let badge = match (has_pin, locked) {
         (false, _) => view! { <Badge tone=Tone::Neutral shape=Shape::Ring word="Not set" /> },
         (true, true) => view! { <Badge tone=Tone::Danger shape=Shape::Triangle word="Locked" /> },
@@ -196,7 +169,7 @@ fn security(has_pin: bool, locked: bool) -> AnyView {
                 <p class="text-ink-2">
                     "A PIN confirms single actions, such as creating a key, when you are signed in. It never signs you in."
                 </p>
-                {locked_note} {general} <ErrorSummary errors=errors />
+                {locked_note} {failure}
                 <form method="post" action="/settings/security" class="space-y-4">
                     <div class="max-w-72">
                         <Field

@@ -2,10 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use argon2::{
-    Argon2, PasswordHasher, PasswordVerifier,
-    password_hash::phc::PasswordHash,
-};
+use argon2::{Argon2, PasswordHasher, PasswordVerifier, password_hash::phc::PasswordHash};
 use tokio::sync::Semaphore;
 use unicode_normalization::UnicodeNormalization;
 use zeroize::Zeroizing;
@@ -21,9 +18,8 @@ const AT_ONCE: usize = 2;
 const WAITING: usize = 64;
 
 /// Compared against when there is no account, so that the answer takes as long. The password of it is not known.
-static NOBODY: LazyLock<String> = LazyLock::new(|| {
-    hash_now(&Zeroizing::new("nobody".to_owned())).unwrap_or_default()
-});
+static NOBODY: LazyLock<String> =
+    LazyLock::new(|| hash_now(&Zeroizing::new("nobody".to_owned())).unwrap_or_default());
 
 /// A password or PIN as it was typed; never printed.
 pub struct Typed(Zeroizing<String>);
@@ -60,11 +56,19 @@ impl Typed {
     /// Why this cannot be a PIN, if so.
     pub fn refused_as_pin(&self) -> Option<&'static str> {
         let digits = self.0.bytes().all(|byte| byte.is_ascii_digit());
-        let same = self.0.bytes().skip(1).zip(self.0.bytes()).all(|(a, b)| a == b);
-        let run = "01234567890".contains(self.0.as_str()) || "09876543210".contains(self.0.as_str());
+        let same = self
+            .0
+            .bytes()
+            .skip(1)
+            .zip(self.0.bytes())
+            .all(|(a, b)| a == b);
+        let run =
+            "01234567890".contains(self.0.as_str()) || "09876543210".contains(self.0.as_str());
         match self.0.len() {
             4..=8 if !digits => Some("Use digits only."),
-            4..=8 if same || run => Some("That is among the first PINs anyone would try. Choose another."),
+            4..=8 if same || run => {
+                Some("That is among the first PINs anyone would try. Choose another.")
+            }
             4..=8 => None,
             _ => Some("Use 4 to 8 digits."),
         }
@@ -102,8 +106,11 @@ impl Hasher {
         self.run(move || {
             let known = stored.is_some();
             let stored = stored.unwrap_or_else(|| NOBODY.clone());
-            let fits = PasswordHash::new(&stored)
-                .is_ok_and(|hash| Argon2::default().verify_password(text.as_bytes(), &hash).is_ok());
+            let fits = PasswordHash::new(&stored).is_ok_and(|hash| {
+                Argon2::default()
+                    .verify_password(text.as_bytes(), &hash)
+                    .is_ok()
+            });
             fits && known
         })
         .await
@@ -145,18 +152,47 @@ mod tests {
     #[tokio::test]
     async fn a_password_fits_its_hash_and_nothing_else_does() {
         let hasher = Hasher::default();
-        let hash = hasher.hash(&Typed::new("correct-horse")).await.expect("hashed");
-        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
-        assert!(hasher.verify(&Typed::new("correct-horse"), Some(hash.clone())).await.expect("done"));
-        assert!(!hasher.verify(&Typed::new("correct-horsf"), Some(hash)).await.expect("done"));
-        assert!(!hasher.verify(&Typed::new("nobody"), None).await.expect("done"));
+        let hash = hasher
+            .hash(&Typed::new("correct-horse"))
+            .await
+            .expect("hashed");
+        assert!(
+            hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+            "{hash}"
+        );
+        assert!(
+            hasher
+                .verify(&Typed::new("correct-horse"), Some(hash.clone()))
+                .await
+                .expect("done")
+        );
+        assert!(
+            !hasher
+                .verify(&Typed::new("correct-horsf"), Some(hash))
+                .await
+                .expect("done")
+        );
+        assert!(
+            !hasher
+                .verify(&Typed::new("nobody"), None)
+                .await
+                .expect("done")
+        );
     }
 
     #[tokio::test]
     async fn the_same_characters_from_another_keyboard_fit() {
         let hasher = Hasher::default();
-        let hash = hasher.hash(&Typed::new("caf\u{e9}-au-lait")).await.expect("hashed");
-        assert!(hasher.verify(&Typed::new("cafe\u{301}-au-lait"), Some(hash)).await.expect("done"));
+        let hash = hasher
+            .hash(&Typed::new("caf\u{e9}-au-lait"))
+            .await
+            .expect("hashed");
+        assert!(
+            hasher
+                .verify(&Typed::new("cafe\u{301}-au-lait"), Some(hash))
+                .await
+                .expect("done")
+        );
     }
 
     #[test]

@@ -83,7 +83,10 @@ pub async fn set_pin(submission: Submission) -> Response {
             let pin = Typed::new(form.fields.get("new_pin"));
             let password = Typed::new(form.fields.get("password"));
             if password.is_empty() {
-                return Err(AppError::field("password", "Type your password to confirm it's you."));
+                return Err(AppError::field(
+                    "password",
+                    "Type your password to confirm it's you.",
+                ));
             }
             match ops::set_pin(&form.state, form.viewer()?, &pin, &password).await {
                 Ok(()) => Ok(Outcome::Go("/settings/security?done=pin".to_owned())),
@@ -132,11 +135,21 @@ mod tests {
     #[test]
     fn a_forged_next_leads_nowhere_else() {
         for next in [
-            "https://evil.example/", "//evil.example", "/\\evil.example", "/\t/evil.example",
-            "\\\\evil.example", "javascript:alert(1)", "", "keys", "/login?next=/keys",
+            "https://evil.example/",
+            "//evil.example",
+            "/\\evil.example",
+            "/\t/evil.example",
+            "\\\\evil.example",
+            "javascript:alert(1)",
+            "",
+            "keys",
+            "/login?next=/keys",
         ] {
             assert_eq!(local(next, "/dashboard"), "/dashboard", "{next:?}");
         }
-        assert_eq!(local("/keys?tab=inactive", "/dashboard"), "/keys?tab=inactive");
+        assert_eq!(
+            local("/keys?tab=inactive", "/dashboard"),
+            "/keys?tab=inactive"
+        );
     }
 }

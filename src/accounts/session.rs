@@ -98,10 +98,7 @@ pub async fn workspace(session: &Session) -> Kept<Option<String>> {
     session.get(WORKSPACE).await
 }
 
-pub async fn choose_workspace(
-    session: &Session,
-    workspace_id: &str,
-  ) -> Kept<()> {
+pub async fn choose_workspace(session: &Session, workspace_id: &str) -> Kept<()> {
     session.insert(WORKSPACE, workspace_id).await
 }
 
@@ -143,12 +140,12 @@ impl SessionStore for Sessions {
             .map_err(backend)?;
         stored
             .map(|text| {
-                let data: HashMap<String, Value> =
-                    serde_json::from_str(&text).map_err(|error| Error::Decode(error.to_string()))?;
+                let data: HashMap<String, Value> = serde_json::from_str(&text)
+                    .map_err(|error| Error::Decode(error.to_string()))?;
                 Ok(Record {
                     id: *id,
                     data,
-                    expiry_date: OffsetDateTime::now_utc() + IDLE,
+                    expiry_date: date(self.clock.now()) + IDLE,
                 })
             })
             .transpose()
@@ -173,6 +170,10 @@ fn owner(data: &HashMap<String, Value>) -> Option<&str> {
 
 fn encode(data: &HashMap<String, Value>) -> Result<String> {
     serde_json::to_string(data).map_err(|error| Error::Encode(error.to_string()))
+}
+
+fn date(at: Millis) -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp(at / 1000).unwrap_or(OffsetDateTime::UNIX_EPOCH)
 }
 
 fn millis(at: OffsetDateTime) -> Millis {

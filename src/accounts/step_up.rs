@@ -114,7 +114,10 @@ pub async fn prove(
             pin_subject(&user.id),
             PIN_TRIES,
             user.pin_hash.ok_or_else(|| {
-                AppError::field(FIELD, "You have no PIN yet. Set one in Settings, or use your password.")
+                AppError::field(
+                    FIELD,
+                    "You have no PIN yet. Set one in Settings, or use your password.",
+                )
             })?,
         ),
     };
@@ -150,8 +153,13 @@ pub async fn prove(
         return Err(AppError::field(
             FIELD,
             match (left, factor) {
-                (0, Factor::Pin) => "That PIN isn't right, and it is locked now. Your password unlocks it.".to_owned(),
-                (0, Factor::Password) => "That password isn't right. Wait 15 minutes before the next try.".to_owned(),
+                (0, Factor::Pin) => {
+                    "That PIN isn't right, and it is locked now. Your password unlocks it."
+                        .to_owned()
+                }
+                (0, Factor::Password) => {
+                    "That password isn't right. Wait 15 minutes before the next try.".to_owned()
+                }
                 (1, _) => format!("That {what} isn't right. 1 try left."),
                 _ => format!("That {what} isn't right. {left} tries left."),
             },
@@ -188,8 +196,8 @@ impl Proof {
     ) -> Result<(), AppError> {
         let now = state.clock.now();
         let row = row(&self, state, viewer, content)?;
-        let fits = self.action == action
-            && store::consume_step_up(tx, &row, now, now - FRESH).await?;
+        let fits =
+            self.action == action && store::consume_step_up(tx, &row, now, now - FRESH).await?;
         if fits {
             Ok(())
         } else {
@@ -204,7 +212,13 @@ impl Proof {
 /// Whether the person's PIN waits for their password.
 pub async fn pin_locked(state: &AppState, user_id: &str) -> Result<bool, AppError> {
     let mut reader = state.db.read().await?;
-    Ok(tries::exhausted(&mut reader, &pin_subject(user_id), PIN_TRIES, state.clock.now()).await?)
+    Ok(tries::exhausted(
+        &mut reader,
+        &pin_subject(user_id),
+        PIN_TRIES,
+        state.clock.now(),
+    )
+    .await?)
 }
 
 pub fn pin_subject(user_id: &str) -> String {

@@ -95,7 +95,11 @@ pub async fn set_pin(tx: &mut Tx, user_id: &str, pin_hash: &str) -> Result<(), D
 }
 
 pub async fn clear_pin(tx: &mut Tx, user_id: &str) -> Result<(), DbError> {
-    crate::execute!(tx, "update users set pin_hash = null where id = $1", user_id)?;
+    crate::execute!(
+        tx,
+        "update users set pin_hash = null where id = $1",
+        user_id
+    )?;
     Ok(())
 }
 

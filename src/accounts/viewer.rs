@@ -46,7 +46,9 @@ pub struct ViewerWorkspace {
 impl Viewer {
     /// Empty for a person without a workspace: no row has it.
     pub fn workspace_id(&self) -> &str {
-        self.workspace.as_ref().map_or("", |workspace| &workspace.id)
+        self.workspace
+            .as_ref()
+            .map_or("", |workspace| &workspace.id)
     }
 
     pub fn has(&self, role: Role) -> bool {
@@ -98,7 +100,8 @@ async fn find(
     session: &Session,
     address: Option<IpAddr>,
 ) -> Result<Option<Viewer>, AppError> {
-    let failed = |error: tower_sessions::session::Error| AppError::Internal(format!("session: {error}"));
+    let failed =
+        |error: tower_sessions::session::Error| AppError::Internal(format!("session: {error}"));
     let Some(user_id) = session::user(session, state.clock.now())
         .await
         .map_err(failed)?

@@ -121,7 +121,10 @@ async fn run(cli: Cli) -> Result<ExitCode, Failed> {
             }
             let opened = open(config, !no_migrate).await?;
             let db = &opened.state.db;
-            if run::is_demo(db).await.map_err(|error| Failed(format!("database: {error}")))? {
+            if run::is_demo(db)
+                .await
+                .map_err(|error| Failed(format!("database: {error}")))?
+            {
                 return Err(Failed(
                     "this is a demo's database, with passwords that everybody knows; name another with LATCHKEY_DATABASE_URL"
                         .to_owned(),
@@ -163,7 +166,9 @@ async fn run(cli: Cli) -> Result<ExitCode, Failed> {
         }
         Command::Audit(AuditCommand::Verify { file }) => verify(&config, file).await,
         Command::Listen(_) => Err(Failed("listen is not available in this version".to_owned())),
-        Command::Trigger(_) => Err(Failed("trigger is not available in this version".to_owned())),
+        Command::Trigger(_) => Err(Failed(
+            "trigger is not available in this version".to_owned(),
+        )),
     }
 }
 

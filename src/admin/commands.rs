@@ -163,7 +163,9 @@ pub async fn run(state: &AppState, command: Admin, out: &mut impl Write) -> Resu
         Admin::CreateKey(args) => create_key(state, *args, out).await,
         Admin::RevokeKey { key } => {
             if !is_id(&key, "key") {
-                return Err(Failed(format!("{key:?} is not the id of a key; ids look like key_01j…")));
+                return Err(Failed(format!(
+                    "{key:?} is not the id of a key; ids look like key_01j…"
+                )));
             }
             keys::ops::revoke_at_console(state, &key).await?;
             print(out, &json!({ "key_id": key, "state": "revoked" }))
@@ -186,11 +188,7 @@ pub async fn run(state: &AppState, command: Admin, out: &mut impl Write) -> Resu
     }
 }
 
-async fn create_key(
-    state: &AppState,
-    args: CreateKey,
-    out: &mut impl Write,
-) -> Result<(), Failed> {
+async fn create_key(state: &AppState, args: CreateKey, out: &mut impl Write) -> Result<(), Failed> {
     for (flag, given) in [
         ("--allow-ip", !args.allow_ip.is_empty()),
         ("--allow-domain", !args.allow_domain.is_empty()),
@@ -212,7 +210,10 @@ async fn create_key(
                 .await
                 .map_err(AppError::from)?;
         if !exists {
-            return Err(Failed(format!("there is no workspace {:?}", args.workspace)));
+            return Err(Failed(format!(
+                "there is no workspace {:?}",
+                args.workspace
+            )));
         }
     }
     let expires_at = args

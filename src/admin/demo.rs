@@ -50,7 +50,12 @@ const KEYS: &[Sample] = &[
     Sample {
         label: "Production POS",
         environment: "live",
-        scopes: &["customers:read", "customers:write", "checkout:write", "payments:read"],
+        scopes: &[
+            "customers:read",
+            "customers:write",
+            "checkout:write",
+            "payments:read",
+        ],
         age: 61,
         expires_in: None,
         revoked: false,
@@ -100,7 +105,13 @@ const KEYS: &[Sample] = &[
     Sample {
         label: "Ada\u{2019}s laptop",
         environment: "sandbox",
-        scopes: &["customers:read", "customers:write", "subscriptions:read", "subscriptions:write", "invoices:read"],
+        scopes: &[
+            "customers:read",
+            "customers:write",
+            "subscriptions:read",
+            "subscriptions:write",
+            "invoices:read",
+        ],
         age: 12,
         expires_in: None,
         revoked: false,
@@ -166,7 +177,10 @@ async fn sample(state: &AppState) -> Result<(), AppError> {
     let mut ids = Vec::new();
     for ((name, roles), (_, email)) in people.into_iter().zip(DEMO_PEOPLE) {
         let operator = roles.is_empty();
-        ids.push((ops::create_user(&past, email, name, &password, operator).await?, roles));
+        ids.push((
+            ops::create_user(&past, email, name, &password, operator).await?,
+            roles,
+        ));
         clock.advance(7 * MINUTE);
     }
     let (owner_email, maker_email) = (DEMO_PEOPLE[3].1, DEMO_PEOPLE[0].1);
@@ -237,12 +251,29 @@ async fn create(
     now: Millis,
     password: &Typed,
 ) -> Result<String, AppError> {
-    let scopes: Vec<String> = sample.scopes.iter().map(|scope| (*scope).to_owned()).collect();
+    let scopes: Vec<String> = sample
+        .scopes
+        .iter()
+        .map(|scope| (*scope).to_owned())
+        .collect();
     let expires_at = sample.expires_in.map(|days| now + days * DAY);
-    let key = policy::new_key(&past.profile, sample.environment, sample.label, &scopes, expires_at)
-        .map_err(AppError::fields)?;
-    let proof =
-        step_up::prove(past, maker, Action::CreateKey, &key, Factor::Password, password).await?;
+    let key = policy::new_key(
+        &past.profile,
+        sample.environment,
+        sample.label,
+        &scopes,
+        expires_at,
+    )
+    .map_err(AppError::fields)?;
+    let proof = step_up::prove(
+        past,
+        maker,
+        Action::CreateKey,
+        &key,
+        Factor::Password,
+        password,
+    )
+    .await?;
     let draft = past.rng.id("drf", past.clock.now());
     match keys::ops::create(past, maker, &draft, &key, proof).await? {
         Creation::Created(created) => Ok(created.id),
@@ -264,7 +295,8 @@ fn requests(
     for day in (0..DAYS.min(sample.age)).rev() {
         for number in 0..sample.daily {
             let dice = Sha256::digest(format!("{}/{day}/{number}", sample.label));
-            let hour = [9, 10, 10, 11, 12, 13, 14, 14, 15, 16, 17, 19, 22, 3][usize::from(dice[0]) % 14];
+            let hour =
+                [9, 10, 10, 11, 12, 13, 14, 14, 15, 16, 17, 19, 22, 3][usize::from(dice[0]) % 14];
             let at = (now - day * DAY) / DAY * DAY
                 + hour * HOUR
                 + i64::from(dice[1]) * 14_000
@@ -291,7 +323,11 @@ fn requests(
             } else {
                 sample.scopes[usize::from(dice[6]) % sample.scopes.len()]
             };
-            let method = if scope.ends_with(":write") { "POST" } else { "GET" };
+            let method = if scope.ends_with(":write") {
+                "POST"
+            } else {
+                "GET"
+            };
             let resource = scope.split(':').next().unwrap_or_default();
             rows.push(RequestRow {
                 id: state.rng.id("req", at),

@@ -50,11 +50,18 @@ pub async fn create_user(
     .await;
     match inserted {
         Err(DbError::Violates(Constraint::UserEmail)) => {
-            return Err(AppError::field("email", "There is an account with this address already."));
+            return Err(AppError::field(
+                "email",
+                "There is an account with this address already.",
+            ));
         }
         other => other?,
     }
-    let action = if operator { "operator.created" } else { "user.created" };
+    let action = if operator {
+        "operator.created"
+    } else {
+        "user.created"
+    };
     audit::record(&mut tx, &entry(PLATFORM, action, &id, json!({})), now).await?;
     tx.commit().await?;
     Ok(id)
@@ -73,7 +80,10 @@ pub async fn create_workspace(
     let owner = accounts::store::by_email(&mut tx, owner_email)
         .await?
         .ok_or_else(|| {
-            AppError::field("owner", "There is no account with this address; create it first.")
+            AppError::field(
+                "owner",
+                "There is no account with this address; create it first.",
+            )
         })?;
     workspaces::store::insert(&mut tx, &id, &name, now).await?;
     workspaces::store::add_member(&mut tx, &id, &owner.id, &Roles::of(&[Role::Owner]), now).await?;
@@ -99,7 +109,12 @@ pub async fn create_service_token(
     store::insert_token(&mut tx, &id, &name, hash, expires_at, now).await?;
     tx.key_changed(hash, now).await?;
     let detail = json!({ "name": name, "expires_at": expires_at });
-    audit::record(&mut tx, &entry(PLATFORM, "service_token.created", &id, detail), now).await?;
+    audit::record(
+        &mut tx,
+        &entry(PLATFORM, "service_token.created", &id, detail),
+        now,
+    )
+    .await?;
     tx.commit().await?;
     Ok((id, token))
 }
@@ -110,14 +125,21 @@ pub async fn revoke_service_token(state: &AppState, id: &str) -> Result<(), AppE
     let mut tx = state.db.begin().await?;
     let (name, hash) = store::revoke_token(&mut tx, id, now)
         .await?
-        .ok_or_else(|| AppError::field("id", "There is no such token, or it was revoked before."))?;
+        .ok_or_else(|| {
+            AppError::field("id", "There is no such token, or it was revoked before.")
+        })?;
     let hash = hash
         .as_slice()
         .try_into()
         .map_err(|_| AppError::Internal(format!("the fingerprint of {id} is damaged")))?;
     tx.key_changed(hash, now).await?;
     let detail = json!({ "name": name });
-    audit::record(&mut tx, &entry(PLATFORM, "service_token.revoked", id, detail), now).await?;
+    audit::record(
+        &mut tx,
+        &entry(PLATFORM, "service_token.revoked", id, detail),
+        now,
+    )
+    .await?;
     tx.commit().await?;
     Ok(())
 }
@@ -127,7 +149,12 @@ pub fn in_days(now: Millis, days: u32) -> Millis {
     now + i64::from(days) * DAY
 }
 
-fn entry(chain: &str, action: &'static str, target: &str, detail: serde_json::Value) -> audit::Entry {
+fn entry(
+    chain: &str,
+    action: &'static str,
+    target: &str,
+    detail: serde_json::Value,
+) -> audit::Entry {
     audit::Entry {
         chain: chain.to_owned(),
         actor: CONSOLE.to_owned(),
@@ -140,9 +167,9 @@ fn entry(chain: &str, action: &'static str, target: &str, detail: serde_json::Va
 fn check_email(email: &str) -> Result<(), AppError> {
     let sound = email.len() <= 254
         && !email.chars().any(|c| c.is_control() || c.is_whitespace())
-        && email
-            .split_once('@')
-            .is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty() && !domain.contains('@'));
+        && email.split_once('@').is_some_and(|(local, domain)| {
+            !local.is_empty() && !domain.is_empty() && !domain.contains('@')
+        });
     if sound {
         Ok(())
     } else {

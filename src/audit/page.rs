@@ -50,10 +50,13 @@ fn audit_page(here: &Here, entries: &Entries) -> AnyView {
             select_label: String::new(),
             cells: vec![
                 number(u64::try_from(entry.seq).unwrap_or(0)).into_any(),
-                view! { <RelativeTime at=entry.at now=here.now zone=here.zone.clone() /> }.into_any(),
+                view! { <RelativeTime at=entry.at now=here.now zone=here.zone.clone() /> }
+                    .into_any(),
                 entry.actor.clone().into_any(),
-                view! { <span title=entry.action.clone()>{entry.summary.clone()}</span> }.into_any(),
-                view! { <span class="font-mono text-mono text-ink-2">{entry.hash.clone()}</span> }.into_any(),
+                view! { <span title=entry.action.clone()>{entry.summary.clone()}</span> }
+                    .into_any(),
+                view! { <span class="font-mono text-mono text-ink-2">{entry.hash.clone()}</span> }
+                    .into_any(),
             ],
             menu: None,
         })

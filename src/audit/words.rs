@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use super::{chain::{CONSOLE, Kept}, types::AuditRow};
+use super::{
+    chain::{CONSOLE, Kept},
+    types::AuditRow,
+};
 
 /// The entry for a list. `names` are of the workspace's people, by id.
 pub fn row(entry: &Kept, names: &[(String, String)]) -> AuditRow {

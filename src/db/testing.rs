@@ -36,9 +36,7 @@ pub async fn database(engine: Engine) -> TestDb {
                 .execute(&mut connection)
                 .await
                 .expect("a database can be made");
-            let (base, _) = server
-                .rsplit_once('/')
-                .expect("the URL names a database");
+            let (base, _) = server.rsplit_once('/').expect("the URL names a database");
             format!("{base}/{name}")
         }
     };

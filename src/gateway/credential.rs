@@ -48,8 +48,14 @@ mod tests {
     #[test]
     fn the_header_and_bearer_are_places_and_nothing_else_is() {
         assert_eq!(find_in(&[("x-revkeen-key", "k")]), Ok("k".to_owned()));
-        assert_eq!(find_in(&[("authorization", "bearer k")]), Ok("k".to_owned()));
-        assert_eq!(find_in(&[("authorization", "Basic k")]), Err(Code::MissingCredential));
+        assert_eq!(
+            find_in(&[("authorization", "bearer k")]),
+            Ok("k".to_owned())
+        );
+        assert_eq!(
+            find_in(&[("authorization", "Basic k")]),
+            Err(Code::MissingCredential)
+        );
         assert_eq!(find_in(&[("x-api-key", "k")]), Err(Code::MissingCredential));
         assert_eq!(find_in(&[]), Err(Code::MissingCredential));
     }

@@ -82,8 +82,5 @@ pub fn count(door: Door, verdict: Verdict) {
 
 /// Text from outside as it is kept: bounded, and without NUL, which Postgres cannot hold.
 fn kept(text: String) -> String {
-    text.chars()
-        .filter(|c| *c != '\0')
-        .take(MAX_KEPT)
-        .collect()
+    text.chars().filter(|c| *c != '\0').take(MAX_KEPT).collect()
 }

@@ -234,7 +234,13 @@ mod tests {
         let codes: Vec<&str> = order().map(Code::as_str).collect();
         assert_eq!(
             codes,
-            ["REVOKED", "EXPIRED", "ENVIRONMENT_MISMATCH", "WORKSPACE_SUSPENDED", "INSUFFICIENT_SCOPE"]
+            [
+                "REVOKED",
+                "EXPIRED",
+                "ENVIRONMENT_MISMATCH",
+                "WORKSPACE_SUSPENDED",
+                "INSUFFICIENT_SCOPE"
+            ]
         );
     }
 

@@ -38,7 +38,10 @@ async fn handle(State(state): State<AppState>, request: Request) -> Response {
 /// Judges the request and answers it, or says why not.
 async fn pass(state: &AppState, request: &Parts) -> Result<Response, (Code, String)> {
     // Latency is measured, not decided by; the injected clock is for what depends on the time of day.
-    #[expect(clippy::disallowed_methods, reason = "a duration is measured, no decision depends on it")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a duration is measured, no decision depends on it"
+    )]
     let started = Instant::now();
     let profile = &state.profile;
     let unknown = |code: Code| {
@@ -120,8 +123,7 @@ fn refuse(state: &AppState, code: Code, message: &str) -> Response {
             "request_id": request_id::current(),
         }}),
     };
-    let status =
-        StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = (status, Json(body)).into_response();
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

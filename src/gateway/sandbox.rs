@@ -19,7 +19,10 @@ const PEOPLE: &[(&str, &str)] = &[
     ("Ingrid Solberg", "ingrid@fjord-books.example"),
     ("Kenji Watanabe", "kenji@harbor-tools.example"),
     ("Priya Raman", "priya@monsoon-prints.example"),
-    ("Tom\u{e1}\u{161} Dvo\u{159}\u{e1}k", "tomas@vltava-audio.example"),
+    (
+        "Tom\u{e1}\u{161} Dvo\u{159}\u{e1}k",
+        "tomas@vltava-audio.example",
+    ),
 ];
 
 /// Answers `GET /v2/customers` with the sample customers of the key's workspace and environment: the same ones each

@@ -165,7 +165,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_says_where() {
-        for text in ["", "AND", "a:x AND", "(a:x", "a:x)", "a:x b:x", "a;x", "a:x\0"] {
+        for text in [
+            "", "AND", "a:x AND", "(a:x", "a:x)", "a:x b:x", "a;x", "a:x\0",
+        ] {
             assert!(Asked::parse(text).is_err(), "{text:?}");
         }
         assert!(Asked::parse(&"(".repeat(2000)).is_err());

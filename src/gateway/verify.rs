@@ -76,7 +76,10 @@ pub async fn handle(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, AppError> {
-    #[expect(clippy::disallowed_methods, reason = "a duration is measured, no decision depends on it")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a duration is measured, no decision depends on it"
+    )]
     let started = Instant::now();
     let is_json = headers
         .get(header::CONTENT_TYPE)
@@ -85,8 +88,8 @@ pub async fn handle(
     if !is_json {
         return Err(bad("Send JSON, with Content-Type: application/json."));
     }
-    let question: Question =
-        serde_json::from_slice(&body).map_err(|error| bad(format!("The body is not right: {error}.")))?;
+    let question: Question = serde_json::from_slice(&body)
+        .map_err(|error| bad(format!("The body is not right: {error}.")))?;
     for (name, given) in [
         ("amount", question.amount.is_some()),
         ("idempotency_key", question.idempotency_key.is_some()),

@@ -18,7 +18,11 @@ pub async fn list_keys(
     use super::{store, view};
     use crate::{
         accounts::viewer,
-        server::{clock::{DAY, is_id}, error::AppError, page},
+        server::{
+            clock::{DAY, is_id},
+            error::AppError,
+            page,
+        },
     };
     const ROWS: usize = 50;
 
@@ -71,7 +75,11 @@ pub async fn key_detail(id: String) -> Result<KeyDetail, UiError> {
         accounts::{store::names, viewer},
         audit,
         gateway::judge::VALID,
-        server::{clock::{DAY, is_id}, error::AppError, page},
+        server::{
+            clock::{DAY, is_id},
+            error::AppError,
+            page,
+        },
         usage,
     };
     /// Lines of history shown; a key has few.
@@ -89,9 +97,14 @@ pub async fn key_detail(id: String) -> Result<KeyDetail, UiError> {
         let row = store::find(&mut reader, workspace, &id)
             .await?
             .ok_or_else(AppError::not_found)?;
-        let hours =
-            usage::store::hours(&mut reader, workspace, &row.environment, Some(&id), now - DAY)
-                .await?;
+        let hours = usage::store::hours(
+            &mut reader,
+            workspace,
+            &row.environment,
+            Some(&id),
+            now - DAY,
+        )
+        .await?;
         let mut counts: HashMap<(String, i64), i64> = HashMap::new();
         for (hour, _, count) in &hours {
             *counts.entry((id.clone(), *hour)).or_default() += count;
@@ -113,7 +126,9 @@ pub async fn key_detail(id: String) -> Result<KeyDetail, UiError> {
                 .collect(),
             moves_money: state.profile.scopes().any(|scope| {
                 key.scopes.contains(&scope.id)
-                    && scope.flags.contains(&crate::profiles::ScopeFlag::MovesMoney)
+                    && scope
+                        .flags
+                        .contains(&crate::profiles::ScopeFlag::MovesMoney)
             }),
             requests_24h: hours.iter().map(|(_, _, count)| count).sum(),
             denied_24h: hours
@@ -205,7 +220,11 @@ pub async fn revoke_consequences(id: String) -> Result<Consequences, UiError> {
     use crate::{
         accounts::viewer,
         error::UiErrorKind,
-        server::{clock::{HOUR, is_id}, error::AppError, page},
+        server::{
+            clock::{HOUR, is_id},
+            error::AppError,
+            page,
+        },
         usage,
         workspaces::Role,
     };

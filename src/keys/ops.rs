@@ -8,7 +8,10 @@ use super::{
     store,
 };
 use crate::{
-    accounts::{Viewer, step_up::{Action, Proof}},
+    accounts::{
+        Viewer,
+        step_up::{Action, Proof},
+    },
     audit,
     db::{Constraint, DbError, Tx},
     error::UiErrorKind,
@@ -26,7 +29,9 @@ pub struct Created {
 pub enum Creation {
     Created(Created),
     /// This form made a key before; its secret was shown then and is not known any more.
-    AlreadyShown { id: String },
+    AlreadyShown {
+        id: String,
+    },
 }
 
 /// Who a new key is for and which form it came from.
@@ -212,7 +217,10 @@ pub async fn revoke(
     if live && policy::folded_label(label) != policy::folded_label(&key.label) {
         return Err(AppError::field(
             "label",
-            format!("Type \u{201c}{}\u{201d} to confirm which key you mean.", key.label),
+            format!(
+                "Type \u{201c}{}\u{201d} to confirm which key you mean.",
+                key.label
+            ),
         ));
     }
     end(state, &mut tx, &key, &viewer.user_id).await?;

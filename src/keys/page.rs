@@ -8,7 +8,8 @@ use super::{
     ops::Creation,
     samples,
     types::{
-        Consequences, KeyDetail, KeyFormOptions, KeyPage, KeyPlateInfo, KeyState, KeySummary, KeyTab,
+        Consequences, KeyDetail, KeyFormOptions, KeyPage, KeyPlateInfo, KeyState, KeySummary,
+        KeyTab,
     },
     waiting::FirstCallWatch,
 };
@@ -25,7 +26,7 @@ use crate::{
         dialog::{DialogBody, DialogFoot, DialogPage},
         empty_state::EmptyState,
         filters::{ActiveFilter, Filters},
-        form::{ErrorSummary, Field, FieldKind, FieldState, RadioCard, RadioCards},
+        form::{Field, FieldKind, FieldState, RadioCard, RadioCards},
         key_plate::{KeyPlate, Plate},
         key_value::{Fact, KeyValue},
         layout::{Crumb, PrimaryAction, Width},
@@ -75,7 +76,13 @@ pub fn KeysPage() -> impl IntoView {
         let search = search.clone();
         async move {
             let here = frame::here()?;
-            let page = list_keys(here.environment.id.clone(), tab, search, query.get("before")).await?;
+            let page = list_keys(
+                here.environment.id.clone(),
+                tab,
+                search,
+                query.get("before"),
+            )
+            .await?;
             Ok((here, page))
         }
     };
@@ -117,7 +124,10 @@ fn keys_list(here: Here, tab: KeyTab, search: Option<String>, page: KeyPage) -> 
         .collect();
     let nothing = page.rows.is_empty();
     let content = match (nothing, &search) {
-        (true, Some(text)) => view! { <NoMatch thing="key" filter=format!("label: {text}") clear=link(tab) /> }.into_any(),
+        (true, Some(text)) => {
+            view! { <NoMatch thing="key" filter=format!("label: {text}") clear=link(tab) /> }
+                .into_any()
+        }
         (true, None) => empty(tab, &env, may_create),
         (false, _) => table(&here, &page),
     };
@@ -171,7 +181,10 @@ fn empty(tab: KeyTab, env: &str, may_create: bool) -> AnyView {
             may_create,
         ),
         KeyTab::Pending => ("Nothing waits for approval or to be revealed.", false),
-        KeyTab::Inactive => ("No key has ended. Revoked and expired keys are kept here for the record.", false),
+        KeyTab::Inactive => (
+            "No key has ended. Revoked and expired keys are kept here for the record.",
+            false,
+        ),
     };
     let action = create.then(|| {
         view! {
@@ -239,19 +252,22 @@ fn row(here: &Here, key: &KeySummary) -> Row {
         cells: vec![
             view! { <KeyPlate plate=plate(&key.plate) /> }.into_any(),
             view! {
-                <span class="font-mono text-mono" title=all>
+                <span class="font-mono text-mono whitespace-nowrap" title=all>
                     {first.to_owned()}
                     {(rest > 0).then(|| view! { <span class="text-ink-2">" +" {rest}</span> })}
                 </span>
             }
             .into_any(),
             view! { <StatusBadge status=status(key, here.now) /> }.into_any(),
-            key.owner.clone().unwrap_or_else(|| "Console".to_owned()).into_any(),
+            view! {
+                <span class="whitespace-nowrap">{key.owner.clone().unwrap_or_else(|| "Console".to_owned())}</span>
+            }
+            .into_any(),
             used,
             view! {
                 <span class="inline-flex items-center gap-3">
                     <Sparkline title="Requests by hour, last 24 hours" points=points(&key.hours) />
-                    {number(u64::try_from(total).unwrap_or(0))}
+                    <span class="min-w-8 text-right">{number(u64::try_from(total).unwrap_or(0))}</span>
                 </span>
             }
             .into_any(),
@@ -260,7 +276,10 @@ fn row(here: &Here, key: &KeySummary) -> Row {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "bars are drawn from it; beyond 2^53 requests an hour a pixel may be off")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "bars are drawn from it; beyond 2^53 requests an hour a pixel may be off"
+)]
 fn points(hours: &[i64]) -> Vec<f64> {
     hours.iter().map(|count| *count as f64).collect()
 }
@@ -283,7 +302,9 @@ pub fn NewKeyPage() -> impl IntoView {
             (Some(Creation::Created(created)), Some(detail)) => {
                 secret_moment(&here, &detail.key, created.secret.expose())
             }
-            (Some(Creation::AlreadyShown { .. }), Some(detail)) => already_shown(&here, &detail.key),
+            (Some(Creation::AlreadyShown { .. }), Some(detail)) => {
+                already_shown(&here, &detail.key)
+            }
             _ => key_form_page(&here, options, &answer),
         }
     })
@@ -326,23 +347,11 @@ fn key_form_page(here: &Here, options: KeyFormOptions, answer: &Answer) -> AnyVi
         _ if options.password => Factor::Password,
         _ => Factor::Pin,
     };
-    let others = [
-        (options.password, Factor::Password),
-        (pin, Factor::Pin),
-    ]
-    .into_iter()
-    .filter(|(offered, other)| *offered && *other != factor)
-    .map(|(_, other)| other)
-    .collect();
-    let mut errors: Vec<(String, String)> = answer
-        .error
-        .iter()
-        .flat_map(|error| &error.fields)
-        .map(|error| (error.field.clone(), error.message.clone()))
+    let others = [(options.password, Factor::Password), (pin, Factor::Pin)]
+        .into_iter()
+        .filter(|(offered, other)| *offered && *other != factor)
+        .map(|(_, other)| other)
         .collect();
-    if let Some(error) = answer.error.as_ref().filter(|error| error.fields.is_empty()) {
-        errors.push((String::new(), error.message.clone()));
-    }
     let proof_error = match error_of("proof") {
         error if error.is_empty() => error,
         error => format!("{error} Your key's details are kept."),
@@ -358,7 +367,7 @@ fn key_form_page(here: &Here, options: KeyFormOptions, answer: &Answer) -> AnyVi
             ..Head::default()
         },
         view! {
-            <ErrorSummary errors=errors />
+            {frame::failure(answer)}
             <form method="post" action="/keys/new" class="space-y-8" autocomplete="off">
                 <input type="hidden" name="draft" value=draft />
                 <section class="space-y-4" aria-labelledby="basics">
@@ -527,7 +536,10 @@ fn already_shown(here: &Here, key: &KeySummary) -> AnyView {
 
 #[component]
 pub fn KeyDetailPage() -> impl IntoView {
-    let id = use_params_map().get_untracked().get("id").unwrap_or_default();
+    let id = use_params_map()
+        .get_untracked()
+        .get("id")
+        .unwrap_or_default();
     let load = async move {
         let here = frame::here()?;
         let detail = key_detail(id).await?;
@@ -588,14 +600,24 @@ fn detail_page(here: &Here, detail: &KeyDetail) -> AnyView {
         .map(|scope| view! { <li class="font-mono text-mono">{scope.clone()}</li> })
         .collect_view();
     let facts = vec![
-        Fact::new("Owner", key.owner.clone().unwrap_or_else(|| "Made at the console".to_owned())),
+        Fact::new(
+            "Owner",
+            key.owner
+                .clone()
+                .unwrap_or_else(|| "Made at the console".to_owned()),
+        ),
         Fact::new("Created", absolute(key.created_at, &here.zone)),
         Fact::new(
             "Expires",
             key.expires_at
                 .map_or_else(|| "Never".to_owned(), |at| absolute(at, &here.zone)),
         ),
-        Fact::new("Last address", key.last_used_ip.clone().unwrap_or_else(|| "None yet".to_owned())),
+        Fact::new(
+            "Last address",
+            key.last_used_ip
+                .clone()
+                .unwrap_or_else(|| "None yet".to_owned()),
+        ),
         Fact::new("Scopes", view! { <ul class="space-y-1">{scopes}</ul> }),
     ];
     let revoke = detail.may_revoke.then(|| {
@@ -609,7 +631,10 @@ fn detail_page(here: &Here, detail: &KeyDetail) -> AnyView {
         Head {
             heading: key.plate.label.clone(),
             title: "API key",
-            crumbs: vec![Crumb::new("API keys", format!("/keys?env={}", key.plate.environment))],
+            crumbs: vec![Crumb::new(
+                "API keys",
+                format!("/keys?env={}", key.plate.environment),
+            )],
             span: frame::Span::None,
             ..Head::default()
         },
@@ -683,13 +708,18 @@ fn grants(powers: &[(String, String)]) -> Vec<Grant> {
 
 #[component]
 pub fn RevokePage() -> impl IntoView {
-    let id = use_params_map().get_untracked().get("id").unwrap_or_default();
+    let id = use_params_map()
+        .get_untracked()
+        .get("id")
+        .unwrap_or_default();
     let load = async move {
         let here = frame::here()?;
         let consequences = revoke_consequences(id).await?;
         Ok::<_, UiError>((here, consequences))
     };
-    loaded(load, |(here, consequences)| revoke_page(&here, &consequences))
+    loaded(load, |(here, consequences)| {
+        revoke_page(&here, &consequences)
+    })
 }
 
 fn revoke_page(here: &Here, consequences: &Consequences) -> AnyView {
@@ -710,11 +740,7 @@ fn revoke_page(here: &Here, consequences: &Consequences) -> AnyView {
             count(addresses, "address", "addresses"),
         ),
     };
-    let general = answer
-        .error
-        .as_ref()
-        .filter(|error| error.fields.is_empty())
-        .map(|error| view! { <p role="alert" class="text-danger">{error.message.clone()}</p> });
+    let failure = frame::failure(&answer);
     let shown = view! {
         <div class="flex items-center gap-3">
             <KeyPlate plate=plate(info) />
@@ -736,7 +762,10 @@ fn revoke_page(here: &Here, consequences: &Consequences) -> AnyView {
     framed(
         Head {
             heading: "Revoke key".to_owned(),
-            crumbs: vec![Crumb::new("API keys", "/keys"), Crumb::new(info.label.clone(), href.clone())],
+            crumbs: vec![
+                Crumb::new("API keys", "/keys"),
+                Crumb::new(info.label.clone(), href.clone()),
+            ],
             span: frame::Span::None,
             width: Width::Form,
             ..Head::default()
@@ -745,8 +774,8 @@ fn revoke_page(here: &Here, consequences: &Consequences) -> AnyView {
             <DialogPage title=format!("Revoke \u{201c}{}\u{201d}?", info.label) lead=lead>
                 <form method="post" action=format!("{href}/revoke")>
                     <DialogBody>
+                        {failure}
                         {shown}
-                        {general}
                         {label}
                     </DialogBody>
                     <DialogFoot cancel=href.clone()>

@@ -41,15 +41,25 @@ pub fn new_key(
     };
     if profile.environment(environment).is_none() {
         let words: Vec<&str> = profile.environments.iter().map(|e| e.id.as_str()).collect();
-        wrong("environment", format!("Choose an environment: {}.", words.join(" or ")));
+        wrong(
+            "environment",
+            format!("Choose an environment: {}.", words.join(" or ")),
+        );
     }
     let label = label.trim();
     if label.is_empty() {
-        wrong("label", "Give the key a label, so that you know it again.".to_owned());
+        wrong(
+            "label",
+            "Give the key a label, so that you know it again.".to_owned(),
+        );
     } else if label.chars().count() > MAX_LABEL {
         wrong("label", format!("Use at most {MAX_LABEL} characters."));
     } else if label.chars().any(is_invisible) {
-        wrong("label", "Use letters, digits and punctuation; a control or invisible character is in it.".to_owned());
+        wrong(
+            "label",
+            "Use letters, digits and punctuation; a control or invisible character is in it."
+                .to_owned(),
+        );
     }
     let unknown: Vec<&str> = scopes
         .iter()
@@ -57,9 +67,18 @@ pub fn new_key(
         .filter(|id| profile.scope(id).is_none())
         .collect();
     if scopes.is_empty() {
-        wrong("scopes", "Choose at least one scope; a key without any can do nothing.".to_owned());
+        wrong(
+            "scopes",
+            "Choose at least one scope; a key without any can do nothing.".to_owned(),
+        );
     } else if let Some(first) = unknown.first() {
-        wrong("scopes", format!("There is no scope \u{201c}{}\u{201d} here.", printable(first)));
+        wrong(
+            "scopes",
+            format!(
+                "There is no scope \u{201c}{}\u{201d} here.",
+                printable(first)
+            ),
+        );
     }
     if !errors.is_empty() {
         return Err(errors);
@@ -78,7 +97,11 @@ pub fn new_key(
 
 /// Two labels that differ only in case or spacing would be taken for each other.
 pub fn folded_label(label: &str) -> String {
-    label.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase()
+    label
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+        .to_lowercase()
 }
 
 /// Characters that could make one label pass for another: controls, and marks that turn or hide text.
@@ -88,7 +111,10 @@ fn is_invisible(c: char) -> bool {
 }
 
 fn printable(text: &str) -> String {
-    text.chars().take(40).map(|c| if is_invisible(c) { '\u{fffd}' } else { c }).collect()
+    text.chars()
+        .take(40)
+        .map(|c| if is_invisible(c) { '\u{fffd}' } else { c })
+        .collect()
 }
 
 /// A key's state at a moment. What was revoked stays revoked, whatever its expiry.
@@ -128,7 +154,11 @@ mod tests {
 
     #[test]
     fn scopes_are_kept_once_and_in_the_catalogues_order() {
-        let key = check(" POS ", &["products:read", "customers:read", "products:read"]).expect("sound");
+        let key = check(
+            " POS ",
+            &["products:read", "customers:read", "products:read"],
+        )
+        .expect("sound");
         assert_eq!(key.label, "POS");
         assert_eq!(key.scopes, ["customers:read", "products:read"]);
     }

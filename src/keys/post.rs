@@ -61,7 +61,10 @@ pub async fn create(submission: Submission) -> Response {
             let factor = Factor::parse(fields.get("factor"))
                 .filter(|factor| state.profile.step_up.create_key.contains(factor))
                 .ok_or_else(|| {
-                    AppError::field(step_up::FIELD, "Choose one of the ways to confirm that are offered.")
+                    AppError::field(
+                        step_up::FIELD,
+                        "Choose one of the ways to confirm that are offered.",
+                    )
                 })?;
             let typed = Typed::new(fields.get(step_up::FIELD));
             let proof =

@@ -19,7 +19,11 @@ pub fn first_call(profile: &Profile, gateway: &str, secret: &str) -> Vec<Sample>
         .headers
         .first()
         .map_or("authorization", |name| name.as_str());
-    let bearer = if header == "authorization" { "Bearer " } else { "" };
+    let bearer = if header == "authorization" {
+        "Bearer "
+    } else {
+        ""
+    };
     vec![
         Sample {
             lang: Lang::Curl,

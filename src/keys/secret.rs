@@ -123,7 +123,8 @@ fn push_base62<const N: usize>(text: &mut String, mut number: [u8; N], digits: u
         let mut rest: u32 = 0;
         for byte in &mut number {
             let value = rest << 8 | u32::from(*byte);
-            *byte = u8::try_from(value / 62).expect("the quotient of a byte's long division fits a byte");
+            *byte = u8::try_from(value / 62)
+                .expect("the quotient of a byte's long division fits a byte");
             rest = value % 62;
         }
         *digit = ALPHABET[rest as usize];
@@ -133,7 +134,7 @@ fn push_base62<const N: usize>(text: &mut String, mut number: [u8; N], digits: u
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
+    use proptest::{prop_assert, prop_assert_eq, proptest};
 
     use super::*;
 
@@ -163,10 +164,7 @@ mod tests {
         // RFC 4231 test case 2 has a shorter key than ours; this vector is from Python's hmac module.
         let key = PlainKey(Zeroizing::new("imported-key".to_owned()));
         let hash = key.hash(&Peppers::fixed(&[[7; 32]]));
-        assert_eq!(
-            hex::encode(hash),
-            include_str!("vectors/hmac.txt").trim()
-        );
+        assert_eq!(hex::encode(hash), include_str!("vectors/hmac.txt").trim());
     }
 
     #[test]

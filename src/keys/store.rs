@@ -168,12 +168,7 @@ pub async fn workspace_of(reader: &mut Reader, id: &str) -> Result<Option<String
 }
 
 /// Ends a key. False if it had ended before.
-pub async fn end(
-    tx: &mut Tx,
-    workspace_id: &str,
-    id: &str,
-    now: Millis,
-) -> Result<bool, DbError> {
+pub async fn end(tx: &mut Tx, workspace_id: &str, id: &str, now: Millis) -> Result<bool, DbError> {
     let touched = crate::execute!(
         tx,
         "update api_keys set state = $3, ended_at = $4

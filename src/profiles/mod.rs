@@ -207,7 +207,9 @@ impl Profile {
 }
 
 fn method<'de, D: Deserializer<'de>>(from: D) -> Result<Method, D::Error> {
-    String::deserialize(from)?.parse().map_err(de::Error::custom)
+    String::deserialize(from)?
+        .parse()
+        .map_err(de::Error::custom)
 }
 
 fn header_names<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<HeaderName>, D::Error> {
@@ -235,10 +237,22 @@ mod tests {
         let mut ids: Vec<&str> = profile.scopes().map(|scope| scope.id.as_str()).collect();
         ids.sort_unstable();
         let mut page = [
-            "customers:read", "customers:write", "products:read", "products:write",
-            "subscriptions:read", "subscriptions:write", "invoices:read", "invoices:write",
-            "webhooks:read", "webhooks:write", "checkout:write", "payments:read",
-            "payments:write", "finance:read", "settings:read", "settings:write",
+            "customers:read",
+            "customers:write",
+            "products:read",
+            "products:write",
+            "subscriptions:read",
+            "subscriptions:write",
+            "invoices:read",
+            "invoices:write",
+            "webhooks:read",
+            "webhooks:write",
+            "checkout:write",
+            "payments:read",
+            "payments:write",
+            "finance:read",
+            "settings:read",
+            "settings:write",
         ];
         page.sort_unstable();
         assert_eq!(ids, page);
@@ -246,7 +260,9 @@ mod tests {
 
     #[test]
     fn an_unknown_scope_in_a_rule_is_refused_by_name() {
-        let text = BUILT_IN[0].1.replace("scope = \"customers:read\"", "scope = \"customers:raed\"");
+        let text = BUILT_IN[0]
+            .1
+            .replace("scope = \"customers:read\"", "scope = \"customers:raed\"");
         let error = Profile::parse(&text).expect_err("refused");
         assert!(error.contains("customers:raed"), "{error}");
     }
@@ -255,6 +271,9 @@ mod tests {
     fn an_unknown_field_is_refused_with_its_line() {
         let text = format!("colour = \"red\"\n{}", BUILT_IN[0].1);
         let error = Profile::parse(&text).expect_err("refused");
-        assert!(error.contains("line 1") && error.contains("colour"), "{error}");
+        assert!(
+            error.contains("line 1") && error.contains("colour"),
+            "{error}"
+        );
     }
 }

@@ -46,8 +46,16 @@ mod tests {
     use super::*;
 
     fn from(peer: &str, forwarded: &[&str], trusted: &[&str]) -> String {
-        let trusted: Vec<IpNet> = trusted.iter().map(|net| net.parse().expect("CIDR")).collect();
-        client(peer.parse().expect("address"), forwarded.iter().copied(), &trusted).to_string()
+        let trusted: Vec<IpNet> = trusted
+            .iter()
+            .map(|net| net.parse().expect("CIDR"))
+            .collect();
+        client(
+            peer.parse().expect("address"),
+            forwarded.iter().copied(),
+            &trusted,
+        )
+        .to_string()
     }
 
     #[test]
@@ -58,9 +66,18 @@ mod tests {
     #[test]
     fn behind_a_trusted_proxy_the_rightmost_foreign_address_counts() {
         let trusted = ["10.0.0.0/8"];
-        assert_eq!(from("10.0.0.1", &["1.1.1.1, 203.0.113.9, 10.0.0.2"], &trusted), "203.0.113.9");
-        assert_eq!(from("10.0.0.1", &["1.1.1.1", "203.0.113.9"], &trusted), "203.0.113.9");
-        assert_eq!(from("::ffff:10.0.0.1", &["203.0.113.9"], &trusted), "203.0.113.9");
+        assert_eq!(
+            from("10.0.0.1", &["1.1.1.1, 203.0.113.9, 10.0.0.2"], &trusted),
+            "203.0.113.9"
+        );
+        assert_eq!(
+            from("10.0.0.1", &["1.1.1.1", "203.0.113.9"], &trusted),
+            "203.0.113.9"
+        );
+        assert_eq!(
+            from("::ffff:10.0.0.1", &["203.0.113.9"], &trusted),
+            "203.0.113.9"
+        );
         assert_eq!(from("10.0.0.1", &["garbage"], &trusted), "10.0.0.1");
     }
 }

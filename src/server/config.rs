@@ -12,7 +12,12 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// `sqlite://path` (created if missing) or `postgres://…`
-    #[arg(long, env = "LATCHKEY_DATABASE_URL", global = true, hide_env_values = true)]
+    #[arg(
+        long,
+        env = "LATCHKEY_DATABASE_URL",
+        global = true,
+        hide_env_values = true
+    )]
     pub database_url: Option<String>,
     /// Where pepper and master key are kept
     #[arg(long, env = "LATCHKEY_SECRETS_FILE", global = true)]
@@ -39,7 +44,12 @@ pub struct Settings {
     #[arg(long, env = "LATCHKEY_UPSTREAM", global = true)]
     pub upstream: Option<String>,
     /// CIDRs of the proxies whose X-Forwarded-For is believed, comma-separated
-    #[arg(long, env = "LATCHKEY_TRUSTED_PROXIES", global = true, value_delimiter = ',')]
+    #[arg(
+        long,
+        env = "LATCHKEY_TRUSTED_PROXIES",
+        global = true,
+        value_delimiter = ','
+    )]
     pub trusted_proxies: Option<Vec<IpNet>>,
     /// What is logged: `info`, `debug`, `latchkey=debug,sqlx=warn` …
     #[arg(long, env = "LATCHKEY_LOG", global = true)]
@@ -164,10 +174,7 @@ impl Config {
                 .trusted_proxies
                 .or(file.trusted_proxies)
                 .unwrap_or_default(),
-            log: given
-                .log
-                .or(file.log)
-                .unwrap_or_else(|| "info".to_owned()),
+            log: given.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
             gateway,
             demo,
         };

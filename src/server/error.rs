@@ -115,8 +115,8 @@ impl IntoResponse for AppError {
         let body = json!({ "error": {
             "type": kind, "code": code, "message": message, "request_id": request_id::current(),
         }});
-        let status = StatusCode::from_u16(error.kind.status())
-            .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status =
+            StatusCode::from_u16(error.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, Json(body)).into_response();
         if let Some(seconds) = retry_after {
             response

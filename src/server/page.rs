@@ -43,7 +43,10 @@ impl Fields {
             .into_owned()
             .collect();
         let replaced = |text: &String| text.contains('\u{fffd}');
-        (!fields.iter().any(|(name, value)| replaced(name) || replaced(value))).then_some(Self(fields))
+        (!fields
+            .iter()
+            .any(|(name, value)| replaced(name) || replaced(value)))
+        .then_some(Self(fields))
     }
 
     /// The first value of that name; empty if there is none.
@@ -225,10 +228,7 @@ impl Submission {
                 let error = error.into_ui();
                 let answer = Answer {
                     fields: self.fields.without_secrets(),
-                    refused: matches!(
-                        error.kind,
-                        UiErrorKind::NotFound | UiErrorKind::NotAllowed
-                    ),
+                    refused: matches!(error.kind, UiErrorKind::NotFound | UiErrorKind::NotAllowed),
                     error: Some(error),
                     ..Answer::default()
                 };

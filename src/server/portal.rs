@@ -1,5 +1,6 @@
 //! The portal's router: pages, the forms on them, server functions, files.
 
+use any_spawner::Executor;
 use axum::{
     Extension, Router,
     extract::Request,
@@ -7,7 +8,7 @@ use axum::{
     http::Method,
     middleware::{self, Next},
     response::{IntoResponse, Redirect, Response},
-    routing::{MethodRouter, get, on, MethodFilter},
+    routing::{MethodFilter, MethodRouter, get, on},
 };
 use leptos::prelude::provide_context;
 use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer};
@@ -28,6 +29,8 @@ fn files() -> Router {
 }
 
 pub fn router(state: &AppState) -> Router {
+    // Pages are rendered by futures of the framework's own; a second router in one process finds it set.
+    let _ = Executor::init_tokio();
     let mut people = Router::new();
     for route in ROUTES {
         let handler = match (&route.method, route.path) {
@@ -43,7 +46,9 @@ pub fn router(state: &AppState) -> Router {
             (_, "/keys/new") => form(keys::post::create),
             (_, "/keys/{id}/revoke") => form(keys::post::revoke),
             (_, path) if path.starts_with("/api/") => form(server_function),
-            (method, path) => unreachable!("{method} {path} is in the access matrix but has no handler"),
+            (method, path) => {
+                unreachable!("{method} {path} is in the access matrix but has no handler")
+            }
         };
         let access = route.access;
         people = people.route(
@@ -64,8 +69,8 @@ pub fn router(state: &AppState) -> Router {
         .layer(Extension(state.clone()))
         .layer(csrf(state))
         .merge(files())
-        .layer(middleware::from_fn_with_state(state.clone(), headers::add))
         .layer(CatchPanicLayer::new())
+        .layer(middleware::from_fn_with_state(state.clone(), headers::add))
         .layer(middleware::from_fn_with_state(
             state.clone(),
             request_id::assign,
@@ -94,7 +99,11 @@ fn csrf(state: &AppState) -> CsrfLayer {
 }
 
 async fn home(viewer: Option<Extension<accounts::Viewer>>) -> Redirect {
-    Redirect::to(if viewer.is_some() { "/dashboard" } else { "/login" })
+    Redirect::to(if viewer.is_some() {
+        "/dashboard"
+    } else {
+        "/login"
+    })
 }
 
 async fn server_function(Extension(state): Extension<AppState>, request: Request) -> Response {
@@ -104,9 +113,6 @@ async fn server_function(Extension(state): Extension<AppState>, request: Request
 }
 
 async fn wrong_method(request: Request) -> Response {
-    let error = UiError::new(
-        UiErrorKind::NotFound,
-        "Nothing here that you can see.",
-    );
+    let error = UiError::new(UiErrorKind::NotFound, "Nothing here that you can see.");
     page::refuse(request, error).await
 }

@@ -1,14 +1,14 @@
 //! Start and stop.
 
-use std::{
-    net::SocketAddr,
-    sync::OnceLock,
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::OnceLock, time::Duration};
 
 use axum::{Router, middleware};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use tokio::{net::TcpListener, signal::unix::{SignalKind, signal}, task::{JoinHandle, JoinSet}};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    task::{JoinHandle, JoinSet},
+};
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
@@ -144,9 +144,11 @@ pub async fn serve(opened: Opened, ready: impl FnOnce(&Config)) -> Result<(), St
     asked_to_stop().await;
     tracing::info!("stopping: no new requests, those being answered are finished");
     stop.cancel();
-    if tokio::time::timeout(DRAIN, async { while servers.join_next().await.is_some() {} })
-        .await
-        .is_err()
+    if tokio::time::timeout(DRAIN, async {
+        while servers.join_next().await.is_some() {}
+    })
+    .await
+    .is_err()
     {
         tracing::warn!("some requests took too long and were cut off");
         servers.shutdown().await;
@@ -164,8 +166,8 @@ pub async fn serve(opened: Opened, ready: impl FnOnce(&Config)) -> Result<(), St
 
 pub fn gateway_router(state: &AppState) -> Router {
     gateway::routes::router()
-        .layer(middleware::from_fn_with_state(state.clone(), headers::add))
         .layer(CatchPanicLayer::new())
+        .layer(middleware::from_fn_with_state(state.clone(), headers::add))
         .layer(middleware::from_fn_with_state(
             state.clone(),
             request_id::assign,

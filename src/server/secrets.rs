@@ -50,10 +50,7 @@ fn hmac(pepper: &[u8; 32], bytes: &[u8]) -> [u8; 32] {
 #[derive(Debug, thiserror::Error)]
 pub enum SecretsError {
     #[error("{path}: {error}")]
-    File {
-        path: String,
-        error: std::io::Error,
-    },
+    File { path: String, error: std::io::Error },
     #[error("{path}: {reason}")]
     Content { path: String, reason: String },
     #[error(

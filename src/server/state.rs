@@ -45,6 +45,15 @@ impl AppState {
         shared.clock = clock;
         Self::new(shared)
     }
+
+    /// The same installation through another handle on its database, as another process has it.
+    #[cfg(test)]
+    #[must_use]
+    pub fn with_db(&self, db: Db) -> Self {
+        let mut shared = (*self.0).clone();
+        shared.db = db;
+        Self::new(shared)
+    }
 }
 
 impl Deref for AppState {

@@ -1,1 +1,333 @@
+//! The whole application over a database of its own, for tests that go through its routers.
 
+use std::{net::SocketAddr, sync::LazyLock};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::ConnectInfo,
+    http::{HeaderMap, Method, Request, StatusCode, header},
+};
+use serde_json::Value;
+use tower::ServiceExt;
+
+use super::{
+    clock::{Clock, Rng},
+    config::{Config, Settings},
+    portal, run,
+    secrets::Peppers,
+    state::{AppState, Shared},
+};
+use crate::{
+    accounts::{
+        self, Viewer,
+        password::{Hasher, Typed},
+        viewer::ViewerWorkspace,
+    },
+    admin,
+    db::testing::TestDb,
+    gateway::cache::SecretCache,
+    keys::policy,
+    profiles::Profile,
+    usage::buffer::Buffer,
+    workspaces::{self, Role, Roles},
+};
+
+pub const PASSWORD: &str = "a long enough password";
+pub const PIN: &str = "7391";
+
+/// Hashing takes its time on purpose; once is enough for all test people.
+static HASHES: LazyLock<(String, String)> = LazyLock::new(|| {
+    let hash = |text: &str| {
+        use argon2::PasswordHasher;
+        argon2::Argon2::default()
+            .hash_password(text.as_bytes())
+            .expect("hashed")
+            .to_string()
+    };
+    (hash(PASSWORD), hash(PIN))
+});
+
+pub struct TestApp {
+    pub state: AppState,
+    pub clock: Clock,
+    pub test: TestDb,
+    portal: Router,
+    api: Router,
+    gateway: Router,
+}
+
+/// Somebody who is signed in.
+#[derive(Clone)]
+pub struct Someone {
+    pub id: String,
+    pub email: String,
+    pub cookie: String,
+    pub workspace_id: String,
+    pub roles: Roles,
+}
+
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: String,
+}
+
+impl Reply {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|_| panic!("not JSON: {}", self.body))
+    }
+
+    pub fn location(&self) -> &str {
+        self.headers
+            .get(header::LOCATION)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    }
+
+    /// What follows `before` up to `after`, in the page.
+    pub fn between(&self, before: &str, after: &str) -> &str {
+        let (_, rest) = self
+            .body
+            .split_once(before)
+            .unwrap_or_else(|| panic!("no {before:?} in {}", self.body));
+        rest.split(after).next().unwrap_or_default()
+    }
+}
+
+impl TestApp {
+    pub async fn start(test: TestDb) -> Self {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the test's clock starts now and then stands still"
+        )]
+        let clock = Clock::fixed(jiff::Timestamp::now().as_millisecond());
+        let config = Config::resolve(Settings::default(), true).expect("defaults resolve");
+        let db = test.db.clone();
+        let (usage, _) = Buffer::start(db.clone(), clock.clone());
+        let state = AppState::new(Shared {
+            config,
+            keys: SecretCache::new(&db),
+            tokens: SecretCache::new(&db),
+            db,
+            clock: clock.clone(),
+            rng: Rng::system(),
+            peppers: Peppers::fixed(&[[1; 32]]),
+            profile: Profile::load("revkeen").expect("it loads"),
+            hasher: Hasher::default(),
+            usage,
+        });
+        Self {
+            portal: portal::router(&state),
+            api: run::api_router(&state),
+            gateway: run::gateway_router(&state),
+            state,
+            clock,
+            test,
+        }
+    }
+
+    pub async fn workspace(&self, name: &str) -> String {
+        let now = self.clock.now();
+        let id = self.state.rng.id("wsp", now);
+        let mut tx = self.state.db.begin().await.expect("a transaction");
+        workspaces::store::insert(&mut tx, &id, name, now)
+            .await
+            .expect("inserted");
+        tx.commit().await.expect("committed");
+        id
+    }
+
+    /// A member of the workspace with these roles, with PASSWORD and PIN, signed in.
+    pub async fn member(&self, workspace_id: &str, roles: &[Role]) -> Someone {
+        let now = self.clock.now();
+        let id = self.state.rng.id("usr", now);
+        let email = format!("{id}@example.test");
+        let roles = Roles::of(roles);
+        let mut tx = self.state.db.begin().await.expect("a transaction");
+        accounts::store::insert(
+            &mut tx,
+            accounts::store::NewUser {
+                id: &id,
+                email: &email,
+                name: "Test Person",
+                password_hash: &HASHES.0,
+                operator: false,
+            },
+            now,
+        )
+        .await
+        .expect("inserted");
+        accounts::store::set_pin(&mut tx, &id, &HASHES.1)
+            .await
+            .expect("set");
+        workspaces::store::add_member(&mut tx, workspace_id, &id, &roles, now)
+            .await
+            .expect("added");
+        tx.commit().await.expect("committed");
+        let reply = self
+            .post("/login", None, &[("email", &email), ("password", PASSWORD)])
+            .await;
+        assert_eq!(reply.status, StatusCode::SEE_OTHER, "{}", reply.body);
+        Someone {
+            cookie: cookie(&reply).expect("a session cookie"),
+            id,
+            email,
+            workspace_id: workspace_id.to_owned(),
+            roles,
+        }
+    }
+
+    /// The viewer that the person is, for calling operations directly.
+    pub fn viewer(&self, someone: &Someone) -> Viewer {
+        Viewer {
+            user_id: someone.id.clone(),
+            email: someone.email.clone(),
+            name: "Test Person".to_owned(),
+            has_pin: true,
+            operator: false,
+            address: None,
+            workspace: Some(ViewerWorkspace {
+                id: someone.workspace_id.clone(),
+                name: "Test".to_owned(),
+                roles: someone.roles.clone(),
+                suspended: false,
+            }),
+            workspaces: Vec::new(),
+        }
+    }
+
+    pub async fn get(&self, path: &str, who: Option<&Someone>) -> Reply {
+        let request = Request::get(path);
+        send(
+            &self.portal,
+            with(request, who).body(Body::empty()).expect("a request"),
+        )
+        .await
+    }
+
+    pub async fn post(&self, path: &str, who: Option<&Someone>, fields: &[(&str, &str)]) -> Reply {
+        let body: String = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(fields)
+            .finish();
+        let request =
+            Request::post(path).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        send(
+            &self.portal,
+            with(request, who)
+                .body(Body::from(body))
+                .expect("a request"),
+        )
+        .await
+    }
+
+    pub async fn portal(&self, request: Request<Body>) -> Reply {
+        send(&self.portal, request).await
+    }
+
+    pub async fn api(&self, request: Request<Body>) -> Reply {
+        send(&self.api, request).await
+    }
+
+    /// A call through the gateway with this key in the profile's header.
+    pub async fn call(&self, method: Method, path: &str, key: Option<&str>) -> Reply {
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some(key) = key {
+            request = request.header("x-revkeen-key", key);
+        }
+        send(
+            &self.gateway,
+            request.body(Body::empty()).expect("a request"),
+        )
+        .await
+    }
+
+    pub async fn gateway(&self, request: Request<Body>) -> Reply {
+        send(&self.gateway, request).await
+    }
+
+    /// Asks verify, with a service token.
+    pub async fn verify(&self, token: &str, question: Value) -> Reply {
+        let request = Request::post("/v1/keys/verify")
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::AUTHORIZATION, format!("Bearer {token}"))
+            .body(Body::from(question.to_string()))
+            .expect("a request");
+        self.api(request).await
+    }
+
+    pub async fn service_token(&self) -> String {
+        let (_, token) = admin::ops::create_service_token(&self.state, "test", None)
+            .await
+            .expect("made");
+        token.to_string()
+    }
+
+    /// A key made at the console. Gives its id and secret.
+    pub async fn key(&self, workspace_id: &str, label: &str, scopes: &[&str]) -> (String, String) {
+        let scopes: Vec<String> = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+        let key =
+            policy::new_key(&self.state.profile, "sandbox", label, &scopes, None).expect("sound");
+        let created = crate::keys::ops::create_at_console(&self.state, workspace_id, &key)
+            .await
+            .expect("made");
+        (created.id, created.secret.expose().to_owned())
+    }
+
+    /// Waits until so many request rows are written.
+    pub async fn logged(&self, rows: i64) {
+        for _ in 0..100 {
+            let mut reader = self.state.db.read().await.expect("a connection");
+            let (count,): (i64,) =
+                crate::fetch_one!(&mut reader, (i64,), "select count(*) from requests")
+                    .expect("counted");
+            if count >= rows {
+                return;
+            }
+            drop(reader);
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        panic!("{rows} rows were not written in time");
+    }
+}
+
+pub fn typed(text: &str) -> Typed {
+    Typed::new(text)
+}
+
+fn with(
+    request: axum::http::request::Builder,
+    who: Option<&Someone>,
+) -> axum::http::request::Builder {
+    match who {
+        Some(someone) => request.header(header::COOKIE, &someone.cookie),
+        None => request,
+    }
+}
+
+/// The session cookie that the answer sets, as a browser sends it back.
+pub fn cookie(reply: &Reply) -> Option<String> {
+    reply
+        .headers
+        .get_all(header::SET_COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .find(|text| text.starts_with("latchkey="))
+        .and_then(|text| text.split(';').next())
+        .map(str::to_owned)
+}
+
+async fn send(router: &Router, mut request: Request<Body>) -> Reply {
+    let peer = SocketAddr::from(([203, 0, 113, 9], 40_000));
+    request.extensions_mut().insert(ConnectInfo(peer));
+    let response = router.clone().oneshot(request).await.expect("infallible");
+    let (parts, body) = response.into_parts();
+    let bytes = axum::body::to_bytes(body, usize::MAX)
+        .await
+        .expect("a body");
+    Reply {
+        status: parts.status,
+        headers: parts.headers,
+        body: String::from_utf8_lossy(&bytes).into_owned(),
+    }
+}

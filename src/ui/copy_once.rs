@@ -146,5 +146,7 @@ pub(super) fn select(element: &Element) {
     } else if let Some(area) = element.dyn_ref::<HtmlTextAreaElement>() {
         let _ = area.focus();
         area.select();
+    } else if let Ok(Some(selection)) = window().get_selection() {
+        let _ = selection.select_all_children(element);
     }
 }

@@ -264,7 +264,7 @@ fn rail(
         .collect_view();
     let foot = foot.into_iter().map(nav_item).collect::<Vec<_>>();
     view! {
-        <div id="rail" class="rail" popover>
+        <div id="rail" class="rail" popover role="complementary" aria-label="Workspace">
             <div class="flex items-center gap-2">
                 <div class="min-w-0 flex-1">{switcher(workspace, workspaces)}</div>
                 <button

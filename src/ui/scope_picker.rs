@@ -221,7 +221,7 @@ pub fn ScopeIsland(
                             {group.name.clone()} <span class="text-small font-normal text-ink-2 tabular-nums">{count}</span>
                         </span>
                     </legend>
-                    <div class="flex min-h-10 items-center justify-end gap-3 pr-4">{shortcuts}</div>
+                    <div class="ml-auto flex min-h-10 w-max items-center gap-3 pr-4 pl-4 whitespace-nowrap">{shortcuts}</div>
                     <div class="clear-both pb-2">{rows}</div>
                 </fieldset>
             }

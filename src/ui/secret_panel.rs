@@ -29,7 +29,7 @@ pub fn SecretPanel(
     /// The variable in the downloaded file: `REVKEEN_API_KEY`.
     #[prop(into)]
     variable: String,
-    /// Where Done is posted to.
+    /// Where Done leads.
     #[prop(into)]
     action: String,
     /// For a pair: its public half, which can be seen again.
@@ -81,21 +81,19 @@ pub fn SecretPanel(
                             }
                         })}
                     <div>
-                        <label class="mb-1.5 block font-medium" for="secret">
+                        <p class="mb-1.5 font-medium" aria-hidden="true">
                             "Secret key"
-                        </label>
-                        <textarea
+                        </p>
+                        <output
                             id="secret"
-                            class="control field-sizing-content resize-none py-2 font-mono text-secret break-all md:text-secret"
-                            rows="2"
-                            readonly
+                            aria-label="API key"
+                            class="block rounded-control border border-control bg-surface px-3 py-2 font-mono text-secret break-all select-all"
+                            tabindex="0"
                             autofocus
-                            spellcheck="false"
-                            autocomplete="off"
                             translate="no"
                         >
-                            {text_for_textarea(&secret)}
-                        </textarea>
+                            {secret}
+                        </output>
                         <div class="mt-2 flex flex-wrap gap-2">
                             <CopyButton target="secret" />
                             <StoreGuard secret_id="secret" checkbox_id="stored" file_name=file_name variable=variable />
@@ -103,9 +101,9 @@ pub fn SecretPanel(
                     </div>
                     {children.map(|children| view! { <div>{children()}</div> })}
                 </div>
-                <form method="post" action=action class="mt-4 flex flex-wrap items-center justify-between gap-3 border-t border-line px-6 py-4">
+                <form method="get" action=action class="mt-4 flex flex-wrap items-center justify-between gap-3 border-t border-line px-6 py-4">
                     <label class="flex min-h-8 items-center gap-2.5 font-medium">
-                        <input type="checkbox" class="check" id="stored" name="stored" value="on" required autocomplete="off" />
+                        <input type="checkbox" class="check" id="stored" required autocomplete="off" />
                         "I have stored it"
                     </label>
                     <Button kind=Kind::Solid>"Done"</Button>

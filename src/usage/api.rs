@@ -12,7 +12,11 @@ pub async fn overview(environment: String) -> Result<Overview, UiError> {
     use crate::{
         accounts::viewer,
         keys,
-        server::{clock::{DAY, HOUR}, error::AppError, page},
+        server::{
+            clock::{DAY, HOUR},
+            error::AppError,
+            page,
+        },
     };
     /// Requests shown on the overview; the log has the rest.
     const RECENT: i64 = 8;
@@ -122,7 +126,11 @@ pub async fn request_detail(id: String) -> Result<RequestDetail, UiError> {
         accounts::viewer,
         gateway::judge,
         keys::{self, policy},
-        server::{clock::{DAY, HOUR, is_id}, error::AppError, page},
+        server::{
+            clock::{DAY, HOUR, is_id},
+            error::AppError,
+            page,
+        },
     };
 
     let viewer = viewer::with_any_role(policy::READERS)?;
@@ -137,9 +145,14 @@ pub async fn request_detail(id: String) -> Result<RequestDetail, UiError> {
             .await?
             .ok_or_else(AppError::not_found)?;
         let since = state.clock.now() - DAY;
-        let hours =
-            store::hours(&mut reader, workspace, &row.environment, Some(&row.key_id), since)
-                .await?;
+        let hours = store::hours(
+            &mut reader,
+            workspace,
+            &row.environment,
+            Some(&row.key_id),
+            since,
+        )
+        .await?;
         let mut decided = false;
         let trace = judge::order()
             .map(|code| {

@@ -188,7 +188,9 @@ pub fn LogsPage() -> impl IntoView {
             Ok((here, requests))
         }
     };
-    loaded(load, move |(here, requests)| logs_page(&here, &filter, &requests))
+    loaded(load, move |(here, requests)| {
+        logs_page(&here, &filter, &requests)
+    })
 }
 
 fn logs_page(here: &Here, filter: &RequestFilter, requests: &Requests) -> AnyView {
@@ -230,7 +232,9 @@ fn logs_page(here: &Here, filter: &RequestFilter, requests: &Requests) -> AnyVie
         Choice::new("denied", "Denied"),
     ];
     let mut codes = vec![Choice::new("", "Any code")];
-    codes.extend(crate::gateway::judge::order().map(|code| Choice::new(code.as_str(), code.as_str())));
+    codes.extend(
+        crate::gateway::judge::order().map(|code| Choice::new(code.as_str(), code.as_str())),
+    );
     let content = if !requests.rows.is_empty() {
         requests_table(here, &requests.rows)
     } else if set.is_empty() {
@@ -245,7 +249,9 @@ fn logs_page(here: &Here, filter: &RequestFilter, requests: &Requests) -> AnyVie
     } else {
         let words: Vec<String> = set
             .iter()
-            .map(|(_, label, value)| format!("{}: {}", label.to_lowercase(), super::view::inert(value)))
+            .map(|(_, label, value)| {
+                format!("{}: {}", label.to_lowercase(), super::view::inert(value))
+            })
             .collect();
         view! { <NoMatch thing="request" filter=words.join(", ") clear=clear.clone() /> }.into_any()
     };
@@ -294,7 +300,8 @@ fn outcome(request: &RequestSummary) -> AnyView {
     if request.allowed {
         view! { <Badge tone=Tone::Success shape=Shape::Disc word="Allowed" /> }.into_any()
     } else {
-        view! { <Badge tone=Tone::Neutral shape=Shape::Times word=request.code.clone() /> }.into_any()
+        view! { <Badge tone=Tone::Neutral shape=Shape::Times word=request.code.clone() /> }
+            .into_any()
     }
 }
 
@@ -342,7 +349,10 @@ fn latency(us: i64) -> String {
 
 #[component]
 pub fn RequestPage() -> impl IntoView {
-    let id = use_params_map().get_untracked().get("id").unwrap_or_default();
+    let id = use_params_map()
+        .get_untracked()
+        .get("id")
+        .unwrap_or_default();
     let load = async move {
         let here = frame::here()?;
         let detail = request_detail(id).await?;
@@ -354,8 +364,15 @@ pub fn RequestPage() -> impl IntoView {
 fn request_page(here: &Here, detail: &RequestDetail) -> AnyView {
     let request = &detail.summary;
     let key = &request.key;
-    let scopes = count(u64::try_from(detail.granted.len()).unwrap_or(0), "scope", "scopes");
-    let asked = detail.scope.clone().unwrap_or_else(|| "a call that no rule names".to_owned());
+    let scopes = count(
+        u64::try_from(detail.granted.len()).unwrap_or(0),
+        "scope",
+        "scopes",
+    );
+    let asked = detail
+        .scope
+        .clone()
+        .unwrap_or_else(|| "a call that no rule names".to_owned());
     let (lead, sentence) = if request.allowed {
         (
             "Allowed.".to_owned(),
@@ -403,19 +420,42 @@ fn request_page(here: &Here, detail: &RequestDetail) -> AnyView {
         .collect();
     let facts = vec![
         Fact::new("Time", absolute_long(request.at, &here.zone)),
-        Fact::new("Request", view! { <span class="font-mono text-mono break-all">{request.what.clone()}</span> }),
-        Fact::new("Asked through", if detail.door == "gateway" { "The gateway" } else { "Verify" }),
+        Fact::new(
+            "Request",
+            view! { <span class="font-mono text-mono break-all">{request.what.clone()}</span> },
+        ),
+        Fact::new(
+            "Asked through",
+            if detail.door == "gateway" {
+                "The gateway"
+            } else {
+                "Verify"
+            },
+        ),
         Fact::new("Status", request.status.to_string()),
         Fact::new("Took", latency(request.latency_us)),
-        Fact::new("Address", request.ip.clone().unwrap_or_else(|| "Not known".to_owned())),
-        Fact::new("Agent", view! { <span class="break-all">{detail.agent.clone().unwrap_or_else(|| "Not said".to_owned())}</span> }),
-        Fact::new("Request id", view! { <span class="font-mono text-mono break-all">{request.id.clone()}</span> }),
+        Fact::new(
+            "Address",
+            request.ip.clone().unwrap_or_else(|| "Not known".to_owned()),
+        ),
+        Fact::new(
+            "Agent",
+            view! { <span class="break-all">{detail.agent.clone().unwrap_or_else(|| "Not said".to_owned())}</span> },
+        ),
+        Fact::new(
+            "Request id",
+            view! { <span class="font-mono text-mono break-all">{request.id.clone()}</span> },
+        ),
     ];
     let alike = format!(
         "/logs?env={}&key={}{}",
         key.environment,
         key.id,
-        if request.allowed { "&outcome=allowed".to_owned() } else { format!("&code={}", request.code) }
+        if request.allowed {
+            "&outcome=allowed".to_owned()
+        } else {
+            format!("&code={}", request.code)
+        }
     );
     framed(
         Head {

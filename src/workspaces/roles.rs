@@ -119,7 +119,10 @@ mod tests {
     fn roles_survive_being_written_and_read() {
         let roles = Roles::of(&[Role::Checker, Role::Developer]);
         assert_eq!(roles.to_string(), "developer,checker");
-        assert_eq!(roles.to_string().parse::<Roles>().expect("it parses"), roles);
+        assert_eq!(
+            roles.to_string().parse::<Roles>().expect("it parses"),
+            roles
+        );
         assert!("boss".parse::<Roles>().is_err());
     }
 }

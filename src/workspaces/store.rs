@@ -29,8 +29,12 @@ pub async fn insert(tx: &mut Tx, id: &str, name: &str, now: Millis) -> Result<()
 }
 
 pub async fn exists(reader: &mut Reader, id: &str) -> Result<bool, DbError> {
-    let row: Option<(String,)> =
-        crate::fetch_optional!(reader, (String,), "select id from workspaces where id = $1", id)?;
+    let row: Option<(String,)> = crate::fetch_optional!(
+        reader,
+        (String,),
+        "select id from workspaces where id = $1",
+        id
+    )?;
     Ok(row.is_some())
 }
 

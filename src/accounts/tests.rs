@@ -1,0 +1,338 @@
+//! People through the portal's router, by outcome, and the walk of the whole access matrix.
+
+use axum::{
+    body::Body,
+    http::{Method, Request, StatusCode, header},
+};
+use serde_json::json;
+
+use super::{Access, ROUTES, password, step_up};
+use crate::{
+    db::testing::{self, Engine},
+    on_both_engines,
+    server::testing::{PASSWORD, PIN, Someone, TestApp, cookie},
+    workspaces::Role,
+};
+
+async fn app() -> TestApp {
+    TestApp::start(testing::database(Engine::Sqlite).await).await
+}
+
+on_both_engines! {
+    async fn a_session_ends_by_idleness_by_age_and_by_signing_out(test: TestDb) {
+        let app = TestApp::start(test).await;
+        let workspace = app.workspace("Acme").await;
+        let someone = app.member(&workspace, &[Role::Developer]).await;
+        app.clock.advance(59 * 60 * 1000);
+        assert_eq!(app.get("/keys", Some(&someone)).await.status, StatusCode::OK);
+        app.clock.advance(59 * 60 * 1000);
+        assert_eq!(app.get("/keys", Some(&someone)).await.status, StatusCode::OK, "use keeps it alive");
+        app.clock.advance(61 * 60 * 1000);
+        let idle = app.get("/keys", Some(&someone)).await;
+        assert_eq!((idle.status, idle.location()), (StatusCode::SEE_OTHER, "/login?next=%2Fkeys"));
+
+        let someone = app.member(&workspace, &[Role::Developer]).await;
+        for _ in 0..47 {
+            app.clock.advance(30 * 60 * 1000);
+            assert_eq!(app.get("/keys", Some(&someone)).await.status, StatusCode::OK);
+        }
+        app.clock.advance(30 * 60 * 1000);
+        assert_eq!(app.get("/keys", Some(&someone)).await.status, StatusCode::SEE_OTHER, "24 h is the end");
+
+        let someone = app.member(&workspace, &[Role::Developer]).await;
+        assert_eq!(app.post("/logout", Some(&someone), &[]).await.status, StatusCode::SEE_OTHER);
+        assert_eq!(app.get("/keys", Some(&someone)).await.status, StatusCode::SEE_OTHER);
+    }
+
+    async fn a_planted_session_is_worth_nothing_after_signing_in(test: TestDb) {
+        let app = TestApp::start(test).await;
+        let workspace = app.workspace("Acme").await;
+        let victim = app.member(&workspace, &[Role::Developer]).await;
+        let again = app
+            .post("/login", Some(&victim), &[("email", &victim.email), ("password", PASSWORD)])
+            .await;
+        let fresh = cookie(&again).expect("a new cookie");
+        assert_ne!(fresh, victim.cookie);
+        assert_eq!(app.get("/keys", Some(&victim)).await.status, StatusCode::SEE_OTHER);
+        let mut reader = app.state.db.read().await.expect("a connection");
+        let rows: Vec<(Vec<u8>, String)> =
+            crate::fetch_all!(&mut reader, (Vec<u8>, String), "select id_hash, record from sessions")
+                .expect("read");
+        let value = fresh.trim_start_matches("latchkey=");
+        assert!(!rows.iter().any(|(_, record)| record.contains(value)), "only a hash of the id is stored");
+    }
+
+    async fn wrong_sign_ins_read_alike_and_are_throttled_for_the_pair_alone(test: TestDb) {
+        let app = TestApp::start(test).await;
+        let workspace = app.workspace("Acme").await;
+        let someone = app.member(&workspace, &[Role::Developer]).await;
+        let known = app.post("/login", None, &[("email", &someone.email), ("password", "wrong")]).await;
+        let unknown = app.post("/login", None, &[("email", "nobody@example.test"), ("password", "wrong")]).await;
+        assert_eq!((known.status, unknown.status), (StatusCode::UNPROCESSABLE_ENTITY, StatusCode::UNPROCESSABLE_ENTITY));
+        for reply in [&known, &unknown] {
+            assert_eq!(reply.between("role=\"alert\"", "</p>").split('>').nth(1), Some("That e-mail address and password don't fit together."));
+        }
+        for _ in 0..9 {
+            app.post("/login", None, &[("email", &someone.email), ("password", "wrong")]).await;
+        }
+        let throttled = app.post("/login", None, &[("email", &someone.email), ("password", PASSWORD)]).await;
+        assert_eq!(throttled.status, StatusCode::TOO_MANY_REQUESTS);
+        assert!(throttled.headers.contains_key(header::RETRY_AFTER));
+        let other = app.member(&workspace, &[Role::Developer]).await;
+        assert!(!other.cookie.is_empty(), "others sign in from the same address");
+        app.clock.advance(16 * 60 * 1000);
+        let later = app.post("/login", None, &[("email", &someone.email), ("password", PASSWORD)]).await;
+        assert_eq!(later.status, StatusCode::SEE_OTHER);
+    }
+
+    async fn a_pin_is_set_behind_the_password_and_replaces_the_old_one(test: TestDb) {
+        let app = TestApp::start(test).await;
+        let workspace = app.workspace("Acme").await;
+        let someone = app.member(&workspace, &[Role::Developer]).await;
+        let set = |pin: &'static str, password: &'static str| {
+            let (app, someone) = (&app, &someone);
+            async move { app.post("/settings/security", Some(someone), &[("new_pin", pin), ("password", password)]).await.status }
+        };
+        assert_eq!(set("5820", "wrong").await, StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(set("1234", PASSWORD).await, StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(set("5820", PASSWORD).await, StatusCode::SEE_OTHER);
+        let viewer = app.viewer(&someone);
+        let content = json!({});
+        let prove = |pin: &'static str| {
+            let (state, viewer, content) = (&app.state, &viewer, &content);
+            async move { step_up::prove(state, viewer, step_up::Action::CreateKey, content, step_up::Factor::Pin, &password::Typed::new(pin)).await }
+        };
+        assert!(prove(PIN).await.is_err());
+        assert!(prove("5820").await.is_ok());
+    }
+
+    async fn a_change_of_role_takes_effect_on_the_next_request(test: TestDb) {
+        let app = TestApp::start(test).await;
+        let workspace = app.workspace("Acme").await;
+        let someone = app.member(&workspace, &[Role::Developer]).await;
+        assert_eq!(app.get("/audit", Some(&someone)).await.status, StatusCode::FORBIDDEN);
+        let mut tx = app.state.db.begin().await.expect("a transaction");
+        crate::execute!(tx, "update members set roles = 'auditor' where user_id = $1", &someone.id).expect("updated");
+        tx.commit().await.expect("committed");
+        assert_eq!(app.get("/audit", Some(&someone)).await.status, StatusCode::OK);
+        assert_eq!(app.get("/keys/new", Some(&someone)).await.status, StatusCode::FORBIDDEN);
+    }
+}
+
+/// A path that the route matches; ids are of nothing that exists.
+fn sample(app: &TestApp, path: &str) -> String {
+    let prefix = if path.starts_with("/logs") {
+        "req"
+    } else {
+        "key"
+    };
+    path.replace("{id}", &app.state.rng.id(prefix, app.clock.now()))
+}
+
+async fn ask(
+    app: &TestApp,
+    method: &Method,
+    path: &str,
+    who: Option<&Someone>,
+) -> crate::server::testing::Reply {
+    let kind = if path.starts_with("/api/") {
+        "application/json"
+    } else {
+        "application/x-www-form-urlencoded"
+    };
+    let mut request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header(header::CONTENT_TYPE, kind);
+    if let Some(someone) = who {
+        request = request.header(header::COOKIE, &someone.cookie);
+    }
+    app.portal(request.body(Body::empty()).expect("a request"))
+        .await
+}
+
+/// Every route, as nobody, as somebody of each role, and as somebody without a workspace.
+#[tokio::test]
+async fn the_access_matrix_holds_over_http() {
+    let app = app().await;
+    let workspace = app.workspace("Acme").await;
+    for route in ROUTES {
+        let path = sample(&app, route.path);
+        let nobody = ask(&app, &route.method, &path, None).await;
+        match (route.access, path.starts_with("/api/")) {
+            (Access::Anyone, _) => assert!(
+                nobody.status != StatusCode::UNAUTHORIZED
+                    && !nobody.location().starts_with("/login?"),
+                "{} {path}: {}",
+                route.method,
+                nobody.status
+            ),
+            (_, true) => assert_eq!(nobody.status, StatusCode::UNAUTHORIZED, "{path}"),
+            (_, false) => assert!(
+                nobody.status == StatusCode::SEE_OTHER
+                    && nobody.location().starts_with("/login?next="),
+                "{} {path}: {}",
+                route.method,
+                nobody.status
+            ),
+        }
+    }
+    for role in Role::ALL {
+        let someone = app.member(&workspace, &[role]).await;
+        for route in ROUTES.iter().filter(|route| route.path != "/logout") {
+            let path = sample(&app, route.path);
+            let reply = ask(&app, &route.method, &path, Some(&someone)).await;
+            let admitted = match route.access {
+                Access::Anyone | Access::SignedIn => true,
+                Access::Any(roles) => someone.roles.include_any(roles),
+            };
+            assert_eq!(
+                reply.status != StatusCode::FORBIDDEN,
+                admitted,
+                "{} {path} as {}: {} {}",
+                route.method,
+                role.as_str(),
+                reply.status,
+                reply.body
+            );
+            assert_ne!(reply.status, StatusCode::UNAUTHORIZED, "{path}");
+            assert!(
+                reply.status.as_u16() < 500,
+                "{} {path}: {}",
+                route.method,
+                reply.body
+            );
+        }
+    }
+}
+
+/// Server functions register themselves; each has its line in the matrix.
+#[tokio::test]
+async fn every_server_function_stands_in_the_matrix() {
+    let mut functions: Vec<&str> = server_fn::axum::server_fn_paths()
+        .map(|(path, _)| path)
+        .collect();
+    functions.sort_unstable();
+    let mut listed: Vec<&str> = ROUTES
+        .iter()
+        .map(|route| route.path)
+        .filter(|path| path.starts_with("/api/"))
+        .collect();
+    listed.sort_unstable();
+    assert_eq!(functions, listed);
+}
+
+#[tokio::test]
+async fn forms_from_elsewhere_are_refused() {
+    let app = app().await;
+    let workspace = app.workspace("Acme").await;
+    let someone = app.member(&workspace, &[Role::Developer]).await;
+    for (path, name, value) in [
+        ("/logout", "origin", "https://evil.example"),
+        ("/logout", "sec-fetch-site", "cross-site"),
+        ("/settings/security", "origin", "null"),
+        ("/theme", "sec-fetch-site", "same-site"),
+    ] {
+        let request = Request::post(path)
+            .header(header::HOST, "localhost:3000")
+            .header(header::COOKIE, &someone.cookie)
+            .header(name, value)
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Body::empty())
+            .expect("a request");
+        assert_eq!(
+            app.portal(request).await.status,
+            StatusCode::FORBIDDEN,
+            "{path} {name}: {value}"
+        );
+    }
+    assert_eq!(
+        app.get("/keys", Some(&someone)).await.status,
+        StatusCode::OK,
+        "still signed in"
+    );
+}
+
+#[tokio::test]
+async fn every_page_has_its_policy_and_no_style_attribute() {
+    let app = app().await;
+    let workspace = app.workspace("Acme").await;
+    let someone = app
+        .member(&workspace, &[Role::Owner, Role::Checker, Role::Auditor])
+        .await;
+    let (key, _) = app.key(&workspace, "POS", &["customers:read"]).await;
+    let pages = [
+        "/login",
+        "/dashboard",
+        "/keys",
+        "/keys/new",
+        "/logs",
+        "/audit",
+        "/settings/security",
+        "/nowhere",
+        "/dev/ui",
+    ]
+    .map(str::to_owned)
+    .into_iter()
+    .chain([format!("/keys/{key}"), format!("/keys/{key}/revoke")]);
+    for path in pages {
+        let page = app.get(&path, Some(&someone)).await;
+        let policy = page.headers[header::CONTENT_SECURITY_POLICY]
+            .to_str()
+            .expect("text")
+            .to_owned();
+        let nonce = policy
+            .split("'nonce-")
+            .nth(1)
+            .and_then(|rest| rest.split('\'').next())
+            .expect("a nonce");
+        assert!(page.body.contains(&format!("nonce=\"{nonce}\"")), "{path}");
+        assert!(!policy.contains("unsafe-inline"), "{path}");
+        assert!(!page.body.contains(" style=\""), "{path}");
+        assert_eq!(page.headers["x-content-type-options"], "nosniff");
+        assert!(page.headers.contains_key("x-request-id"));
+        let islands = page.body.contains("<leptos-island");
+        let scripts = page.body.contains(".wasm");
+        assert_eq!(
+            islands, scripts,
+            "{path} loads the browser half if and only if it has an island"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_form_that_is_no_form_is_told_so() {
+    let app = app().await;
+    let post = |kind: &'static str, body: Vec<u8>| {
+        let request = Request::post("/login")
+            .header(header::CONTENT_TYPE, kind)
+            .body(Body::from(body))
+            .expect("a request");
+        app.portal(request)
+    };
+    let form = "application/x-www-form-urlencoded";
+    assert_eq!(
+        post(form, vec![b'a'; 1 << 20]).await.status,
+        StatusCode::PAYLOAD_TOO_LARGE
+    );
+    assert_eq!(
+        post(form, b"email=%ff%fe".to_vec()).await.status,
+        StatusCode::BAD_REQUEST
+    );
+    assert_eq!(
+        post(form, vec![0xff, 0xfe]).await.status,
+        StatusCode::BAD_REQUEST
+    );
+    assert_eq!(
+        post("application/json", b"{}".to_vec()).await.status,
+        StatusCode::BAD_REQUEST
+    );
+    assert_eq!(
+        post(form, Vec::new()).await.status,
+        StatusCode::UNPROCESSABLE_ENTITY
+    );
+    assert_eq!(
+        post(form, b"email=%00&password=x".to_vec()).await.status,
+        StatusCode::UNPROCESSABLE_ENTITY
+    );
+}
