@@ -35,7 +35,7 @@ static OPTIONS: LazyLock<LeptosOptions> = LazyLock::new(|| {
 
 /// Pages that hold an island; no other loads the browser half.
 fn has_islands(path: &str) -> bool {
-    path.starts_with("/keys/") || path == "/dashboard" || path == "/dev/ui"
+    (path.starts_with("/keys/") && !path.ends_with("/revoke")) || path == "/dev/ui"
 }
 
 #[component]

@@ -96,7 +96,7 @@ test("environment, filter, theme and the menu of a row work as links and forms",
   await enter(page, maker);
   const key = await makeKey(page, { environment: "live", label: unique("Menu") });
   await page.goto("/keys?env=sandbox");
-  await page.getByRole("navigation", { name: "Environment" }).getByRole("link", { name: "Live" }).click();
+  await page.getByRole("group", { name: "Environment" }).getByRole("link", { name: "Live" }).click();
   await expect(page).toHaveURL(/env=live/);
   await page.getByLabel("Search label or last four").fill(key.label);
   await page.keyboard.press("Enter");

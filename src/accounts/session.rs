@@ -18,7 +18,7 @@ use super::store;
 use crate::{
     db::{Db, DbError},
     server::{
-        clock::{Clock, DAY, MINUTE, Millis},
+        clock::{Clock, DAY, MINUTE, Millis, SECOND},
         state::AppState,
     },
 };
@@ -69,7 +69,8 @@ pub fn layer(state: &AppState) -> SessionManagerLayer<Sessions> {
 /// Makes the session this person's, under a new id: one planted before signing in is worth nothing after.
 pub async fn begin(session: &Session, user_id: &str, now: Millis) -> Kept<()> {
     if session.id().is_some() {
-        session.flush().await?;
+        session.clear().await;
+        session.cycle_id().await?;
     }
     session.insert(USER, user_id).await?;
     session.insert(SIGNED_IN_AT, now).await?;
@@ -102,6 +103,13 @@ pub async fn choose_workspace(session: &Session, workspace_id: &str) -> Kept<()>
     session.insert(WORKSPACE, workspace_id).await
 }
 
+impl Sessions {
+    /// When the session ends if it is not used again; by our clock, which is the one it is read by.
+    fn expiry(&self) -> Millis {
+        self.clock.now() + IDLE.whole_seconds() * SECOND
+    }
+}
+
 #[async_trait]
 impl SessionStore for Sessions {
     async fn create(&self, record: &mut Record) -> Result<()> {
@@ -112,7 +120,7 @@ impl SessionStore for Sessions {
             hash(&record.id),
             owner(&record.data),
             &encode(&record.data)?,
-            millis(record.expiry_date),
+            self.expiry(),
         )
         .await
         .map_err(backend)?;
@@ -126,7 +134,7 @@ impl SessionStore for Sessions {
             hash(&record.id),
             owner(&record.data),
             &encode(&record.data)?,
-            millis(record.expiry_date),
+            self.expiry(),
         )
         .await
         .map_err(backend)?;
@@ -174,10 +182,6 @@ fn encode(data: &HashMap<String, Value>) -> Result<String> {
 
 fn date(at: Millis) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp(at / 1000).unwrap_or(OffsetDateTime::UNIX_EPOCH)
-}
-
-fn millis(at: OffsetDateTime) -> Millis {
-    at.unix_timestamp() * 1000
 }
 
 fn backend(error: DbError) -> Error {

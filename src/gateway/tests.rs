@@ -162,7 +162,7 @@ async fn verify_refuses_what_it_cannot_read_and_what_it_does_not_have() {
         ("{", "EOF"),
         ("[]", "invalid"),
         ("{}", "key"),
-        (r#"{"key":1}"#, "key"),
+        (r#"{"key":1}"#, "string"),
         (r#"{"key":"k","scoop":"x"}"#, "scoop"),
         (r#"{"key":"k","scope":"a:x AND"}"#, "scope"),
         (r#"{"key":"k","ip":"nowhere"}"#, "IP"),

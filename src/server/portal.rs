@@ -2,10 +2,10 @@
 
 use any_spawner::Executor;
 use axum::{
-    Extension, Router,
+    Extension, Json, Router,
     extract::Request,
     handler::Handler,
-    http::Method,
+    http::{Method, StatusCode},
     middleware::{self, Next},
     response::{IntoResponse, Redirect, Response},
     routing::{MethodFilter, MethodRouter, get, on},
@@ -19,6 +19,9 @@ use crate::{
     error::{UiError, UiErrorKind},
     keys,
 };
+
+/// Longest error of a server function read; they are a few sentences.
+const MAX_ERROR: usize = 64 * 1024;
 
 /// Answers that are not routes of the access matrix: the site's own files.
 fn files() -> Router {
@@ -106,10 +109,25 @@ async fn home(viewer: Option<Extension<accounts::Viewer>>) -> Redirect {
     })
 }
 
+/// Runs the server function; the framework answers every error with 500, the error itself knows better.
 async fn server_function(Extension(state): Extension<AppState>, request: Request) -> Response {
-    leptos_axum::handle_server_fns_with_context(move || provide_context(state.clone()), request)
+    let response = leptos_axum::handle_server_fns_with_context(
+        move || provide_context(state.clone()),
+        request,
+    )
+    .await
+    .into_response();
+    if response.status() != StatusCode::INTERNAL_SERVER_ERROR {
+        return response;
+    }
+    let (parts, body) = response.into_parts();
+    let error = axum::body::to_bytes(body, MAX_ERROR)
         .await
-        .into_response()
+        .ok()
+        .and_then(|bytes| serde_json::from_slice::<UiError>(&bytes).ok())
+        .unwrap_or_else(|| UiError::new(UiErrorKind::Unavailable, "Nothing was done."));
+    let status = StatusCode::from_u16(error.kind.status()).unwrap_or(parts.status);
+    (status, Json(error)).into_response()
 }
 
 async fn wrong_method(request: Request) -> Response {
