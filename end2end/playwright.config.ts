@@ -9,8 +9,9 @@ export default defineConfig({
   testDir: "tests",
   outputDir: "../target/test-reports/browser",
   reporter: [["list"], ["json", { outputFile: "../target/test-reports/browser.json" }]],
-  // Each worker has a server and a database to itself; tests of one file run in order on it.
+  // Each worker has a server and a database to itself. Tests share it in any order: each makes its own keys.
   workers: 2,
+  fullyParallel: true,
   forbidOnly: !!process.env.CI,
   timeout: 30_000,
   expect: { timeout: 5_000 },

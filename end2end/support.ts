@@ -12,7 +12,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
 export { expect };
-export type { Page };
+export type { Locator, Page } from "@playwright/test";
 
 export const password = "correct-horse-battery";
 export const pin = "4831";

@@ -12,6 +12,7 @@ use axum::{
 
 use super::{Viewer, viewer};
 use crate::{
+    error::{UiError, UiErrorKind},
     server::page,
     workspaces::Role::{self, Admin, Auditor, Checker, Developer},
 };
@@ -100,21 +101,21 @@ impl Access {
 }
 
 /// Stands before every route: sends the signed-out to sign in, tells the rest what they lack.
-pub async fn guard(access: Access, request: Request, next: Next) -> Response {
+pub async fn guard(route: &'static Route, request: Request, next: Next) -> Response {
     let viewer = request.extensions().get::<Viewer>();
+    let access = route.access;
     if access.admits(viewer) {
         return next.run(request).await;
     }
     let is_page = !request.uri().path().starts_with("/api/");
     match (viewer, access) {
         (None, _) if is_page => {
-            let next = if request.method() == Method::GET {
-                request
-                    .uri()
-                    .path_and_query()
-                    .map_or("/", |uri| uri.as_str())
-            } else {
-                request.uri().path()
+            // Back to the page that the form stood on, if it has one of its own.
+            let page = |other: &&Route| other.method == Method::GET && other.path == route.path;
+            let next = match request.uri().path_and_query() {
+                Some(uri) if route.method == Method::GET => uri.as_str(),
+                Some(uri) if ROUTES.iter().any(|other| page(&other)) => uri.path(),
+                _ => "/dashboard",
             };
             let query: String = url::form_urlencoded::Serializer::new(String::new())
                 .append_pair("next", next)
@@ -122,10 +123,20 @@ pub async fn guard(access: Access, request: Request, next: Next) -> Response {
             Redirect::to(&format!("/login?{query}")).into_response()
         }
         (None, _) => page::told(viewer::signed_out()),
-        (Some(_), Access::Any(roles)) if is_page => {
-            page::refuse(request, viewer::not_allowed(roles)).await
+        (Some(viewer), Access::Any(roles)) => {
+            let error = match viewer.workspace {
+                Some(_) => viewer::not_allowed(roles),
+                None => UiError::new(
+                    UiErrorKind::NotAllowed,
+                    "You belong to no workspace yet. An admin of one can add you.",
+                ),
+            };
+            if is_page {
+                page::refuse(request, error).await
+            } else {
+                page::told(error)
+            }
         }
-        (Some(_), Access::Any(roles)) => page::told(viewer::not_allowed(roles)),
-        (Some(_), _) => page::told(viewer::signed_out()),
+        (_, _) => page::told(viewer::signed_out()),
     }
 }

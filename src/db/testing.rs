@@ -3,6 +3,7 @@
 use sqlx::{Connection, PgConnection};
 
 use super::Db;
+use crate::server::clock::Rng;
 
 /// The environment variable with the URL of a throw-away Postgres; `make test` starts one and sets it.
 const POSTGRES: &str = "LATCHKEY_TEST_POSTGRES";
@@ -28,7 +29,7 @@ pub async fn database(engine: Engine) -> TestDb {
             let server = std::env::var(POSTGRES).unwrap_or_else(|_| {
                 panic!("{POSTGRES} is not set: run the tests with `make test`, which starts one")
             });
-            let name = format!("test_{}", ulid::Ulid::new().to_string().to_lowercase());
+            let name = Rng::system().id("test", 0);
             let mut connection = PgConnection::connect(&server)
                 .await
                 .expect("the test Postgres answers");

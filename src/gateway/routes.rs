@@ -37,11 +37,6 @@ async fn handle(State(state): State<AppState>, request: Request) -> Response {
 
 /// Judges the request and answers it, or says why not.
 async fn pass(state: &AppState, request: &Parts) -> Result<Response, (Code, String)> {
-    // Latency is measured, not decided by; the injected clock is for what depends on the time of day.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a duration is measured, no decision depends on it"
-    )]
     let started = Instant::now();
     let profile = &state.profile;
     let unknown = |code: Code| {

@@ -5,7 +5,7 @@ use std::{net::IpAddr, time::Instant};
 use axum::{
     Json,
     body::Bytes,
-    extract::{FromRequestParts, State},
+    extract::{FromRequestParts, State, rejection::BytesRejection},
     http::{HeaderMap, header, request::Parts},
     response::{IntoResponse, Response},
 };
@@ -74,13 +74,15 @@ pub async fn handle(
     _token: ServiceToken,
     State(state): State<AppState>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, AppError> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "a duration is measured, no decision depends on it"
-    )]
     let started = Instant::now();
+    let body = body.map_err(|_| {
+        AppError::told(
+            UiErrorKind::TooLarge,
+            "The body is larger than a question needs to be.",
+        )
+    })?;
     let is_json = headers
         .get(header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())

@@ -55,7 +55,7 @@ pub async fn list_keys(
             older: rows.last().filter(|_| more).map(|last| last.id.clone()),
             rows: rows
                 .iter()
-                .map(|row| view::summary(&state.profile, row, &counts, now))
+                .map(|row| view::summary(&state.profile, &viewer, row, &counts, now))
                 .collect(),
             active,
             pending: 0,
@@ -109,7 +109,7 @@ pub async fn key_detail(id: String) -> Result<KeyDetail, UiError> {
         for (hour, _, count) in &hours {
             *counts.entry((id.clone(), *hour)).or_default() += count;
         }
-        let key = view::summary(&state.profile, &row, &counts, now);
+        let key = view::summary(&state.profile, &viewer, &row, &counts, now);
         let allowed_since_end = match row.ended_at {
             Some(ended) => usage::store::allowed_since(&mut reader, workspace, &id, ended).await?,
             None => 0,
@@ -146,8 +146,6 @@ pub async fn key_detail(id: String) -> Result<KeyDetail, UiError> {
                     summary: row.summary,
                 })
                 .collect(),
-            may_revoke: row.ended_at.is_none()
-                && policy::may_revoke(&viewer, row.owner_id.as_deref()),
             key,
         })
     };

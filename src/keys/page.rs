@@ -231,7 +231,7 @@ fn row(here: &Here, key: &KeySummary) -> Row {
         }
         None => view! { <span class="text-ink-2">"Never"</span> }.into_any(),
     };
-    let menu = (key.state == KeyState::Active).then(|| {
+    let menu = key.may_revoke.then(|| {
         let (open, revoke) = (format!("/keys/{id}"), format!("/keys/{id}/revoke"));
         view! {
             <RowMenu label=format!("Actions for {}", key.plate.label)>
@@ -620,7 +620,7 @@ fn detail_page(here: &Here, detail: &KeyDetail) -> AnyView {
         ),
         Fact::new("Scopes", view! { <ul class="space-y-1">{scopes}</ul> }),
     ];
-    let revoke = detail.may_revoke.then(|| {
+    let revoke = key.may_revoke.then(|| {
         view! {
             <LinkButton href=format!("{href}/revoke") kind=Kind::Danger dialog=true>
                 "Revoke"

@@ -71,6 +71,8 @@ pub struct KeySummary {
     pub last_used_ip: Option<String>,
     /// Requests in each of the last 24 hours, oldest first.
     pub hours: Vec<i64>,
+    /// Whether the viewer may revoke it now.
+    pub may_revoke: bool,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -103,8 +105,6 @@ pub struct KeyDetail {
     /// Let through after it was revoked. It is always none; the page says so from the record.
     pub allowed_since_end: i64,
     pub history: Vec<KeyEvent>,
-    /// Whether the viewer may revoke it.
-    pub may_revoke: bool,
 }
 
 /// What revoking a key would break.

@@ -8,6 +8,7 @@ use super::{
     types::{KeyPlateInfo, KeySummary},
 };
 use crate::{
+    accounts::Viewer,
     profiles::Profile,
     server::clock::{HOUR, Millis},
 };
@@ -44,6 +45,7 @@ pub fn plate(
 /// A key with its requests by hour, which `counts` holds for all keys of the list.
 pub fn summary(
     profile: &Profile,
+    viewer: &Viewer,
     row: &KeyRow,
     counts: &HashMap<(String, i64), i64>,
     now: Millis,
@@ -70,6 +72,7 @@ pub fn summary(
             .map(|i| this_hour - i64::try_from(HOURS - 1 - i).unwrap_or(0))
             .map(|hour| counts.get(&(row.id.clone(), hour)).copied().unwrap_or(0))
             .collect(),
+        may_revoke: row.ended_at.is_none() && policy::may_revoke(viewer, row.owner_id.as_deref()),
     }
 }
 

@@ -29,7 +29,7 @@ pub fn router(state: &AppState) -> Router {
         .layer(CatchPanicLayer::new())
         .layer(middleware::from_fn_with_state(state.clone(), headers::add))
         .layer(middleware::from_fn_with_state(
-            state.clone(),
+            (state.clone(), "api"),
             request_id::assign,
         ))
         .with_state(state.clone())

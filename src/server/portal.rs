@@ -53,11 +53,10 @@ pub fn router(state: &AppState) -> Router {
                 unreachable!("{method} {path} is in the access matrix but has no handler")
             }
         };
-        let access = route.access;
         people = people.route(
             route.path,
             handler.layer(middleware::from_fn(move |request: Request, next: Next| {
-                guard(access, request, next)
+                guard(route, request, next)
             })),
         );
     }
@@ -75,7 +74,7 @@ pub fn router(state: &AppState) -> Router {
         .layer(CatchPanicLayer::new())
         .layer(middleware::from_fn_with_state(state.clone(), headers::add))
         .layer(middleware::from_fn_with_state(
-            state.clone(),
+            (state.clone(), "portal"),
             request_id::assign,
         ))
 }

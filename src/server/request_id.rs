@@ -10,6 +10,9 @@ use tracing::Instrument;
 
 use super::state::AppState;
 
+/// Name of the histogram of request durations, in seconds.
+pub const REQUEST_SECONDS: &str = "latchkey_http_request_seconds";
+
 tokio::task_local! {
     static REQUEST_ID: String;
 }
@@ -19,8 +22,14 @@ pub fn current() -> String {
     REQUEST_ID.try_with(Clone::clone).unwrap_or_default()
 }
 
-/// Gives the request an id of ours; an id from outside is not trusted, since logs are searched by it.
-pub async fn assign(State(state): State<AppState>, request: Request, next: Next) -> Response {
+/// Gives the request an id of ours; an id from outside is not trusted, since logs are searched by it. Counts it and
+/// how long it took, by listener and class of status.
+pub async fn assign(
+    State((state, listener)): State<(AppState, &'static str)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let started = std::time::Instant::now();
     let id = state.rng.id("req", state.clock.now());
     let span = tracing::info_span!(
         "request",
@@ -35,5 +44,12 @@ pub async fn assign(State(state): State<AppState>, request: Request, next: Next)
     if let Ok(value) = value {
         response.headers_mut().insert("x-request-id", value);
     }
+    let class = match response.status().as_u16() {
+        ..400 => "ok",
+        400..500 => "refused",
+        _ => "failed",
+    };
+    metrics::histogram!(REQUEST_SECONDS, "listener" => listener, "outcome" => class)
+        .record(started.elapsed().as_secs_f64());
     response
 }

@@ -32,6 +32,9 @@ pub const DEMO_MARK: &str = "demo";
 
 /// How long requests that are being answered may take once the process was asked to stop.
 const DRAIN: Duration = Duration::from_secs(20);
+/// Seconds; from a cached verdict to a sign-in that waited its turn.
+const REQUEST_BUCKETS: &[f64] = &[0.0002, 0.001, 0.005, 0.02, 0.1, 0.5, 2.0];
+/// How often what has expired is removed.
 const HOUSEKEEPING: Duration = Duration::from_secs(60 * 10);
 
 #[derive(Debug, thiserror::Error)]
@@ -169,7 +172,7 @@ pub fn gateway_router(state: &AppState) -> Router {
         .layer(CatchPanicLayer::new())
         .layer(middleware::from_fn_with_state(state.clone(), headers::add))
         .layer(middleware::from_fn_with_state(
-            state.clone(),
+            (state.clone(), "gateway"),
             request_id::assign,
         ))
         .with_state(state.clone())
@@ -183,11 +186,19 @@ pub fn api_router(state: &AppState) -> Router {
 pub fn metrics_handle() -> &'static PrometheusHandle {
     static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
     HANDLE.get_or_init(|| {
-        let recorder = PrometheusBuilder::new().build_recorder();
+        let recorder = PrometheusBuilder::new()
+            .set_buckets(REQUEST_BUCKETS)
+            .unwrap_or_else(|_| PrometheusBuilder::new())
+            .build_recorder();
         let handle = recorder.handle();
         if metrics::set_global_recorder(recorder).is_err() {
             tracing::warn!("another metrics recorder was there first");
         }
+        metrics::describe_histogram!(
+            request_id::REQUEST_SECONDS,
+            metrics::Unit::Seconds,
+            "Requests answered, by listener and outcome"
+        );
         metrics::describe_counter!("latchkey_judged_total", "Requests judged, by door and code");
         metrics::describe_counter!("latchkey_usage_rows_total", "Usage rows written");
         metrics::describe_counter!(
