@@ -20,7 +20,7 @@ use crate::{
     keys::page::{KeyDetailPage, KeysPage, NewKeyPage, RevokePage},
     server::{
         assets,
-        page::{self, Answer},
+        page::{self, Answer, IslandScripts},
         prefs,
     },
     ui::{gallery::Gallery, icon::IconSprite},
@@ -32,11 +32,6 @@ static OPTIONS: LazyLock<LeptosOptions> = LazyLock::new(|| {
     get_config_from_str(include_str!("../Leptos.toml"))
         .unwrap_or_else(|_| LeptosOptions::builder().output_name("latchkey").build())
 });
-
-/// Pages that hold an island; no other loads the browser half.
-fn has_islands(path: &str) -> bool {
-    (path.starts_with("/keys/") && !path.ends_with("/revoke")) || path == "/dev/ui"
-}
 
 #[component]
 pub fn App() -> impl IntoView {
@@ -76,24 +71,29 @@ pub fn App() -> impl IntoView {
 /// The document around a page.
 pub fn shell() -> impl IntoView {
     let parts = page::parts();
-    let path = parts.as_ref().map_or("", |parts| parts.uri.path());
     let theme = parts
         .as_ref()
-        .map_or(prefs::Theme::System, |parts| prefs::theme(&parts.headers));
-    let theme = (theme != prefs::Theme::System).then(|| theme.as_str());
+        .and_then(|parts| prefs::theme(&parts.headers).attribute());
+    let shortcuts = parts
+        .as_ref()
+        .is_some_and(|parts| prefs::single_letters_off(&parts.headers))
+        .then_some("off");
     let root = assets::root();
     if let (Some(options), Some(nonce)) = (use_context::<ResponseOptions>(), use_nonce())
         && let Ok(policy) = HeaderValue::from_str(&policy(&nonce))
     {
         options.insert_header(header::CONTENT_SECURITY_POLICY, policy);
     }
-    let scripts = has_islands(path).then(|| {
+    // Only a page with an island loads the browser half; whether it has one is known when it is rendered.
+    if let Some(wake) = use_context::<IslandScripts>() {
         let root = root.clone();
-        view! { <HydrationScripts options=OPTIONS.clone() islands=true root=root /> }
-    });
+        wake.set(
+            view! { <HydrationScripts options=OPTIONS.clone() islands=true root=root /> }.to_html(),
+        );
+    }
     view! {
         <!DOCTYPE html>
-        <html lang="en" data-theme=theme>
+        <html lang="en" data-theme=theme data-shortcuts=shortcuts>
             <head>
                 <meta charset="utf-8" />
                 <meta name="viewport" content="width=device-width, initial-scale=1" />
@@ -103,7 +103,6 @@ pub fn shell() -> impl IntoView {
                 <link rel="stylesheet" href=format!("{root}/pkg/latchkey.css") />
                 <script src=format!("{root}/portal.js") defer nonce=use_nonce()></script>
                 <AutoReload options=OPTIONS.clone() />
-                {scripts}
                 <MetaTags />
             </head>
             <body>

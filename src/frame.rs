@@ -217,11 +217,6 @@ fn surroundings(head: Head) -> Result<(String, Page), UiError> {
         })
         .into_iter()
         .collect();
-    let theme = match prefs::theme(&parts.headers) {
-        prefs::Theme::System => layout::Theme::System,
-        prefs::Theme::Light => layout::Theme::Light,
-        prefs::Theme::Dark => layout::Theme::Dark,
-    };
     let words = if head.title.is_empty() {
         &head.heading
     } else {
@@ -258,13 +253,14 @@ fn surroundings(head: Head) -> Result<(String, Page), UiError> {
             name: viewer.name.clone(),
             email: viewer.email.clone(),
         },
-        theme,
+        theme: prefs::theme(&parts.headers),
         banners,
         toasts: head.toasts,
         width: head.width,
         operator: false,
         search: Answer::here().value("q"),
         settings_href: "/settings/security".to_owned(),
+        single_letters_off: prefs::single_letters_off(&parts.headers),
     };
     Ok((title, page))
 }

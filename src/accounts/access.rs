@@ -61,6 +61,7 @@ pub const ROUTES: &[Route] = &[
     get("/login", Access::Anyone),
     post("/login", Access::Anyone),
     post("/theme", Access::Anyone),
+    post("/shortcuts", Access::Anyone),
     post("/logout", Access::SignedIn),
     post("/workspaces/switch", Access::SignedIn),
     get("/settings/security", Access::SignedIn),

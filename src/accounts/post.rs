@@ -13,8 +13,9 @@ use crate::{
         address,
         error::AppError,
         page::{Outcome, Submission},
-        prefs::{self, Theme},
+        prefs,
     },
+    ui::layout::Theme,
 };
 
 pub async fn sign_in(submission: Submission) -> Response {
@@ -54,8 +55,18 @@ pub async fn sign_out(submission: Submission) -> Response {
 /// Remembers the theme and goes back to the page that it was chosen on.
 pub async fn set_theme(submission: Submission) -> Response {
     let theme = Theme::parse(submission.fields.get("theme"));
+    remembered(&submission, "theme", theme.attribute().unwrap_or("system"))
+}
+
+/// Remembers whether shortcuts of one letter are on.
+pub async fn set_shortcuts(submission: Submission) -> Response {
+    let off = submission.fields.get("shortcuts") == "off";
+    remembered(&submission, "shortcuts", if off { "off" } else { "on" })
+}
+
+fn remembered(submission: &Submission, name: &str, value: &str) -> Response {
     let mut response = Redirect::to(&referring_path(submission.headers())).into_response();
-    if let Some(cookie) = prefs::remember("theme", theme.as_str()) {
+    if let Some(cookie) = prefs::remember(name, value) {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     response

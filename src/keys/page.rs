@@ -146,7 +146,7 @@ fn keys_list(here: Here, tab: KeyTab, search: Option<String>, page: KeyPage) -> 
         },
         view! {
             <Tabs label="Keys by state" tabs=tabs />
-            <Filters action="/keys" active=active clear=link(tab) env=env.clone()>
+            <Filters action="/search" post=true active=active clear=link(tab) env=env.clone()>
                 <input type="hidden" name="tab" value=tab.as_str() />
                 <Field
                     label="Search label or last four"

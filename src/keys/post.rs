@@ -120,10 +120,16 @@ pub async fn search(submission: Submission) -> Response {
                 }
                 return Err(missing());
             }
-            let query: String = url::form_urlencoded::Serializer::new(String::new())
-                .append_pair("q", text)
-                .finish();
-            Ok(Outcome::Go(format!("/keys?{query}")))
+            let mut query = url::form_urlencoded::Serializer::new(String::new());
+            // Sent from a list, it stays in that list.
+            for name in ["env", "tab"] {
+                let value = form.fields.get(name);
+                if !value.is_empty() {
+                    query.append_pair(name, value);
+                }
+            }
+            query.append_pair("q", text);
+            Ok(Outcome::Go(format!("/keys?{}", query.finish())))
         })
         .await
 }

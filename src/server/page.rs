@@ -5,7 +5,10 @@
 //! status; if it was done, the answer leads on. So nothing typed is lost, with or without scripts, and nothing has to be
 //! kept between two requests.
 
-use std::{future::Future, sync::Arc};
+use std::{
+    future::Future,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use axum::{
     Extension, RequestExt,
@@ -127,15 +130,18 @@ pub async fn render(state: AppState, mut parts: Parts, answer: Answer) -> Respon
     let remembered = prefs::asked_environment(&parts, &state.profile)
         .and_then(|environment| prefs::remember("env", &environment.id));
     parts.method = Method::GET;
+    let scripts = IslandScripts::default();
     let context = {
-        let state = state.clone();
+        let (state, scripts) = (state.clone(), scripts.clone());
         move || {
             provide_context(state.clone());
             provide_context(answer.clone());
+            provide_context(scripts.clone());
         }
     };
     let render = leptos_axum::render_app_async_with_context(context, app::shell);
-    let mut response = render(Request::from_parts(parts, Body::empty())).await;
+    let response = render(Request::from_parts(parts, Body::empty())).await;
+    let mut response = scripts.into_page(response).await;
     if let Some(status) = status {
         *response.status_mut() = status;
     }
@@ -143,6 +149,32 @@ pub async fn render(state: AppState, mut parts: Parts, answer: Answer) -> Respon
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     response
+}
+
+/// What wakes the islands of a page: put into its head once it is known that it has any.
+#[derive(Clone, Default)]
+pub struct IslandScripts(Arc<Mutex<String>>);
+
+impl IslandScripts {
+    pub fn set(&self, html: String) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = html;
+    }
+
+    async fn into_page(self, response: Response) -> Response {
+        let (parts, body) = response.into_parts();
+        // The page was rendered whole before its answer began, so this copies and waits for nothing.
+        let Ok(bytes) = axum::body::to_bytes(body, usize::MAX).await else {
+            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        };
+        let scripts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let body = match std::str::from_utf8(&bytes) {
+            Ok(html) if html.contains("<leptos-island") => {
+                Body::from(html.replacen("</head>", &format!("{scripts}</head>"), 1))
+            }
+            _ => Body::from(bytes),
+        };
+        Response::from_parts(parts, body)
+    }
 }
 
 /// The error in place of the page that was asked for.

@@ -43,6 +43,7 @@ pub fn router(state: &AppState) -> Router {
             (_, "/login") => form(accounts::post::sign_in),
             (_, "/logout") => form(accounts::post::sign_out),
             (_, "/theme") => form(accounts::post::set_theme),
+            (_, "/shortcuts") => form(accounts::post::set_shortcuts),
             (_, "/workspaces/switch") => form(accounts::post::switch_workspace),
             (_, "/settings/security") => form(accounts::post::set_pin),
             (_, "/search") => form(keys::post::search),

@@ -3,38 +3,20 @@
 
 use axum::http::{HeaderMap, HeaderValue, header, request::Parts};
 
-use crate::profiles::{Environment, Profile};
+use crate::{
+    profiles::{Environment, Profile},
+    ui::layout::Theme,
+};
 
 const A_YEAR: u32 = 365 * 24 * 60 * 60;
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Theme {
-    #[default]
-    System,
-    Light,
-    Dark,
-}
-
-impl Theme {
-    pub fn parse(text: &str) -> Self {
-        match text {
-            "light" => Self::Light,
-            "dark" => Self::Dark,
-            _ => Self::System,
-        }
-    }
-
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::System => "system",
-            Self::Light => "light",
-            Self::Dark => "dark",
-        }
-    }
-}
-
 pub fn theme(headers: &HeaderMap) -> Theme {
     cookie(headers, "theme").map_or(Theme::System, Theme::parse)
+}
+
+/// Whether shortcuts of one letter are off.
+pub fn single_letters_off(headers: &HeaderMap) -> bool {
+    cookie(headers, "shortcuts") == Some("off")
 }
 
 /// The person's time zone, an IANA name that is known to be one; UTC if the browser has not said.

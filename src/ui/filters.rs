@@ -24,6 +24,9 @@ pub fn Filters(
     /// Kept in the address, as `env`.
     #[prop(optional, into)]
     env: String,
+    /// Sends what is typed in the body: it may be something that must not stand in an address.
+    #[prop(optional)]
+    post: bool,
     children: Children,
 ) -> impl IntoView {
     let several = active.len() > 1;
@@ -49,7 +52,7 @@ pub fn Filters(
         .collect::<Vec<_>>();
     view! {
         <div class="filters mb-4">
-            <form method="get" action=action role="search" aria-label="Filters" class="flex flex-wrap items-center gap-2 *:max-sm:flex-1 *:max-sm:basis-36">
+            <form method=if post { "post" } else { "get" } action=action role="search" aria-label="Filters" class="flex flex-wrap items-center gap-2 *:max-sm:flex-1 *:max-sm:basis-36">
                 {(!env.is_empty()).then(|| view! { <input type="hidden" name="env" value=env /> })}
                 {children()}
                 <button type="submit" class="btn btn-outline">

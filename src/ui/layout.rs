@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use super::{
     badge::EnvTag,
     banner::{Banner, Banners},
-    button::{Kind, LinkButton},
+    button::{Button, Kind, LinkButton},
     icon::{Icon, IconName},
     segmented::{Segment, Segmented},
     time::number,
@@ -41,6 +41,8 @@ pub struct Page {
     pub search: String,
     /// Where the settings of the person are.
     pub settings_href: String,
+    /// Shortcuts of one letter are off (WCAG 2.1.4).
+    pub single_letters_off: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -150,6 +152,15 @@ pub enum Theme {
 }
 
 impl Theme {
+    /// Anything but the name of a theme leaves it to the system.
+    pub fn parse(text: &str) -> Self {
+        match text {
+            "light" => Self::Light,
+            "dark" => Self::Dark,
+            _ => Self::System,
+        }
+    }
+
     /// For `data-theme` on `<html>`: nothing where the system decides.
     pub const fn attribute(self) -> Option<&'static str> {
         match self {
@@ -237,7 +248,7 @@ pub fn Frame(page: Page, children: Children) -> impl IntoView {
                 </main>
             </div>
         </div>
-        {shortcuts()}
+        {shortcuts(!page.single_letters_off)}
         <Toasts toasts=page.toasts />
     }
 }
@@ -506,12 +517,16 @@ fn user_menu(person: Person, theme: Theme, settings_href: String) -> impl IntoVi
     }
 }
 
-fn shortcuts() -> impl IntoView {
+fn shortcuts(single_letters: bool) -> impl IntoView {
+    let (turn, said) = if single_letters {
+        ("off", "Turn single letters off")
+    } else {
+        ("on", "Turn single letters on")
+    };
     let rows = [
         ("/", "Search"),
         ("Ctrl K", "Search, from a field too"),
         ("g k", "API keys"),
-        ("g a", "Approvals"),
         ("g l", "Logs"),
         ("g o", "Overview"),
         ("c", "Create, where a page can"),
@@ -542,8 +557,12 @@ fn shortcuts() -> impl IntoView {
             <h2 id="shortcuts-title" class="text-h2">
                 "Keyboard shortcuts"
             </h2>
-            <p class="mb-3 text-small text-ink-2">"Single letters can be turned off in your settings."</p>
-            <dl class="divide-y divide-line">{rows}</dl>
+            <dl class="mt-3 divide-y divide-line">{rows}</dl>
+            <form method="post" action="/shortcuts" class="mt-4">
+                <Button name="shortcuts" value=turn>
+                    {said}
+                </Button>
+            </form>
         </div>
     }
 }
