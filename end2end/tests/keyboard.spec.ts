@@ -116,7 +116,7 @@ test("shortcuts lead where they say, and not while typing", async ({ page, enter
   }
 });
 
-test("the help names only shortcuts that lead somewhere, and they can be turned off", async ({ page, enter }) => {
+test("the help names only places that this person has", async ({ page, enter }) => {
   await enter(page, maker);
   await page.goto("/keys");
   await page.keyboard.press("?");
@@ -125,11 +125,28 @@ test("the help names only shortcuts that lead somewhere, and they can be turned 
   for (const place of ["API keys", "Approvals", "Logs", "Overview"]) {
     await expect.soft(help.getByText(place, { exact: true })).toHaveCount(Number(rail.includes(place)));
   }
-  // WCAG 2.1.4: single letters can be turned off, where the help says so.
-  if (await help.getByText("can be turned off in your settings").count()) {
-    await page.goto("/settings/security");
-    await expect.soft(page.getByLabel(/shortcuts/i).first()).toBeVisible();
-  }
+});
+
+test("shortcuts of a single letter can be turned off and on again", async ({ page, enter }) => {
+  await enter(page, maker);
+  await page.goto("/keys");
+  await page.keyboard.press("?");
+  await page.getByRole("button", { name: "Turn single letters off" }).click();
+  await expect(page.locator("html")).toHaveAttribute("data-shortcuts", "off");
+  await expect(page).toHaveURL(/\/keys$/);
+  await page.keyboard.press("c");
+  await page.keyboard.press("?");
+  await expect(page.getByRole("dialog", { name: "Keyboard shortcuts" })).toBeHidden();
+  await page.keyboard.press("Control+k");
+  await expect(page.getByRole("searchbox", { name: "Search keys, pages and actions" })).toBeFocused();
+  await expect(page).toHaveURL(/\/keys$/);
+
+  await page.getByLabel("Your menu, Ada Lindqvist").click();
+  await page.getByRole("button", { name: "Keyboard shortcuts" }).click();
+  await page.getByRole("button", { name: "Turn single letters on" }).click();
+  await expect(page.locator("html")).not.toHaveAttribute("data-shortcuts", "off");
+  await page.keyboard.press("c");
+  await expect(page).toHaveURL(/\/keys\/new/);
 });
 
 test("j, k and Enter walk through a list", async ({ page, enter }) => {

@@ -74,15 +74,14 @@ pub async fn create(
             tx.commit().await?;
             Ok(Creation::Created(created))
         }
-        // The same form, sent twice at once: the other sending won.
-        Err(AppError::Db(DbError::Violates(Constraint::KeyDraft))) => {
+        // The same form, sent twice at once: if the other sending won, its draft or its label is in the way.
+        Err(error) => {
             drop(tx);
-            let id = made_by(state, viewer, draft_id)
-                .await?
-                .ok_or_else(AppError::not_found)?;
-            Ok(Creation::AlreadyShown { id })
+            match made_by(state, viewer, draft_id).await? {
+                Some(id) => Ok(Creation::AlreadyShown { id }),
+                None => Err(error),
+            }
         }
-        Err(error) => Err(error),
     }
 }
 

@@ -3,7 +3,7 @@
 use axum::{
     Json, Router,
     extract::{DefaultBodyLimit, State},
-    http::{StatusCode, header},
+    http::{StatusCode, Uri, header},
     middleware,
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -67,8 +67,23 @@ async fn metrics() -> Response {
         .into_response()
 }
 
-async fn nothing_here() -> AppError {
-    AppError::told(UiErrorKind::NotFound, "There is no such endpoint.")
+/// Endpoints with fixed names that are still to come.
+const TO_COME: &[&str] = &[
+    "/v1/reservations",
+    "/v1/events",
+    "/v1/forward-auth",
+    "/openapi.json",
+    "/docs",
+];
+
+async fn nothing_here(uri: Uri) -> AppError {
+    let to_come = TO_COME.iter().any(|path| uri.path().starts_with(path));
+    let message = if to_come {
+        "This endpoint is not available in this version."
+    } else {
+        "There is no such endpoint."
+    };
+    AppError::told(UiErrorKind::NotFound, message)
 }
 
 async fn wrong_method() -> Response {
