@@ -187,7 +187,8 @@ async function run(args: string[], where: { cwd: string; env: NodeJS.ProcessEnv 
   let err = "";
   child.stdout.setEncoding("utf8").on("data", (text) => (out += text));
   child.stderr.setEncoding("utf8").on("data", (text) => (err += text));
-  child.stdin.end(stdin);
+  // A command that refuses its arguments ends before it reads what is sent to it.
+  child.stdin.on("error", () => {}).end(stdin);
   const code = await new Promise<number | null>((done, fail) => child.on("error", fail).on("close", done));
   if (code !== 0) throw new Error(`latchkey ${args.join(" ")} ended with ${code}\n${out}${err}`);
   const lines = out.split("\n").filter((line) => line.trim());

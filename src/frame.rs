@@ -40,11 +40,13 @@ pub struct Head {
 }
 
 /// Which environments a page is about.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub enum Span {
     /// The one chosen.
     #[default]
     One,
+    /// This one, whichever was chosen: the page is about a thing that belongs to it.
+    Of(String),
     All,
     /// None: it is about the person.
     None,
@@ -188,18 +190,23 @@ fn surroundings(head: Head) -> Result<(String, Page), UiError> {
             }),
         }
     }
+    let switch = |environment: &Environment| layout::Environment {
+        href: format!("?{}", with_environment(parts.uri.query(), &environment.id)),
+        word: environment.word.clone(),
+        live: environment.live,
+        current: environment.id == here.environment.id,
+    };
     let environments = match head.span {
-        Span::One => Environments::Of(
+        Span::One => Environments::Of(state.profile.environments.iter().map(switch).collect()),
+        Span::Of(id) => Environments::Of(
             state
                 .profile
-                .environments
-                .iter()
+                .environment(&id)
                 .map(|environment| layout::Environment {
-                    href: format!("?{}", with_environment(parts.uri.query(), &environment.id)),
-                    word: environment.word.clone(),
-                    live: environment.live,
-                    current: environment.id == here.environment.id,
+                    current: true,
+                    ..switch(environment)
                 })
+                .into_iter()
                 .collect(),
         ),
         Span::All => Environments::All,
@@ -295,5 +302,10 @@ pub fn failure(answer: &Answer) -> AnyView {
         .iter()
         .map(|error| (error.field.clone(), error.message.clone()))
         .collect();
-    view! { <ErrorSummary errors=errors /> }.into_any()
+    view! {
+        <div class="mb-6">
+            <ErrorSummary errors=errors />
+        </div>
+    }
+    .into_any()
 }

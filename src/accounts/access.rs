@@ -123,7 +123,6 @@ pub async fn guard(route: &'static Route, request: Request, next: Next) -> Respo
                 .finish();
             Redirect::to(&format!("/login?{query}")).into_response()
         }
-        (None, _) => page::told(viewer::signed_out()),
         (Some(viewer), Access::Any(roles)) => {
             let error = match viewer.workspace {
                 Some(_) => viewer::not_allowed(roles),

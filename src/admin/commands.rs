@@ -133,11 +133,12 @@ impl From<AppError> for Failed {
             AppError::Internal(reason) => Self(reason),
             other => {
                 let error = other.into_ui();
-                let mut text = error.message;
-                for field in error.fields {
-                    text.push_str(&format!("\n  {}: {}", field.field, field.message));
-                }
-                Self(text)
+                let fields = error
+                    .fields
+                    .iter()
+                    .map(|field| format!("\n  {}: {}", field.field, field.message))
+                    .collect::<Vec<_>>();
+                Self(error.message + &fields.concat())
             }
         }
     }

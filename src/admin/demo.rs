@@ -222,26 +222,41 @@ async fn sample(state: &AppState) -> Result<(), AppError> {
     // Oldest first, as they were made.
     let mut samples: Vec<&Sample> = KEYS.iter().collect();
     samples.sort_by_key(|sample| std::cmp::Reverse(sample.age));
+    // In the order in which it would have happened, since the record shows it.
+    let mut ending: Vec<(Millis, String, &Sample)> = Vec::new();
     for sample in samples {
-        clock.advance(now - sample.age * DAY - clock.now() - 3 * HOUR);
+        let made_at = now - sample.age * DAY - 3 * HOUR;
+        for (at, id, sample) in ending.extract_if(.., |(at, ..)| *at < made_at) {
+            end(&past, &maker, at, &id, sample).await?;
+        }
+        clock.advance(made_at - clock.now());
         let id = create(&past, &maker, sample, now, &password).await?;
         let ended = sample.revoked.then_some(now - 9 * DAY);
-        if ended.is_some() {
-            clock.advance(5 * MINUTE);
-        }
         let rows = requests(&past, &workspace_id, &id, sample, ended, now);
         for group in rows.chunks(500) {
             buffer::store(&past.db, group).await?;
         }
         if let Some(at) = ended {
-            let revoking = past.with_clock(Clock::fixed(at));
-            keys::ops::revoke(&revoking, &maker, &id, sample.label).await?;
+            ending.push((at, id, sample));
         }
+    }
+    for (at, id, sample) in ending {
+        end(&past, &maker, at, &id, sample).await?;
     }
     let mut tx = state.db.begin().await?;
     installation::set(&mut tx, DEMO_MARK, "filled").await?;
     tx.commit().await?;
     Ok(())
+}
+
+async fn end(
+    past: &AppState,
+    maker: &Viewer,
+    at: Millis,
+    id: &str,
+    sample: &Sample,
+) -> Result<(), AppError> {
+    keys::ops::revoke(&past.with_clock(Clock::fixed(at)), maker, id, sample.label).await
 }
 
 async fn create(

@@ -1,5 +1,7 @@
 //! Commands by what they print and refuse.
 
+use std::os::unix::fs::PermissionsExt;
+
 use clap::Parser;
 use serde_json::Value;
 
@@ -126,8 +128,8 @@ async fn the_secrets_file_belongs_to_one_database() {
     assert!(!missing.exists(), "no new secrets beside an old database");
 
     // A new pepper in front: what was hashed under the old one is still found.
-    let text = std::fs::read_to_string(&path).expect("readable");
-    let (rest, pepper) = text.split_once("pepper = [").expect("a list");
+    let content = std::fs::read_to_string(&path).expect("readable");
+    let (rest, pepper) = content.split_once("pepper = [").expect("a list");
     std::fs::write(
         &path,
         format!("{rest}pepper = [\"{}\", {pepper}", "ab".repeat(32)),
@@ -138,7 +140,6 @@ async fn the_secrets_file_belongs_to_one_database() {
         .expect("accepted");
     assert!(rotated.hash(b"x") != first && rotated.hashes(b"x").any(|hash| hash == first));
 
-    use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).expect("set");
     assert!(matches!(
         secrets::load(&test.db, &path, &rng).await,

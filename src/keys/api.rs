@@ -13,8 +13,6 @@ pub async fn list_keys(
     search: Option<String>,
     before: Option<String>,
 ) -> Result<KeyPage, UiError> {
-    use std::collections::HashMap;
-
     use super::{store, view};
     use crate::{
         accounts::viewer,
@@ -43,12 +41,11 @@ pub async fn list_keys(
         let limit = i64::try_from(ROWS).unwrap_or(0) + 1;
         let mut rows = store::list(&mut reader, filter, now, limit).await?;
         let (active, inactive) = store::count(&mut reader, workspace, &environment, now).await?;
-        let counts: HashMap<(String, i64), i64> =
-            store::hours(&mut reader, workspace, &environment, now - DAY)
-                .await?
-                .into_iter()
-                .map(|(key, hour, count)| ((key, hour), count))
-                .collect();
+        let counts: view::Counts = store::hours(&mut reader, workspace, &environment, now - DAY)
+            .await?
+            .into_iter()
+            .map(|(key, hour, count)| ((key, hour), count))
+            .collect();
         let more = rows.len() > ROWS;
         rows.truncate(ROWS);
         Ok::<_, AppError>(KeyPage {
@@ -68,8 +65,6 @@ pub async fn list_keys(
 /// One key, with what it did and what was done to it.
 #[server(name = LoadKeyDetail, endpoint = "key_detail", prefix = "/api")]
 pub async fn key_detail(id: String) -> Result<KeyDetail, UiError> {
-    use std::collections::HashMap;
-
     use super::{policy, store, types::KeyEvent, view};
     use crate::{
         accounts::{store::names, viewer},
@@ -105,7 +100,7 @@ pub async fn key_detail(id: String) -> Result<KeyDetail, UiError> {
             now - DAY,
         )
         .await?;
-        let mut counts: HashMap<(String, i64), i64> = HashMap::new();
+        let mut counts: view::Counts = view::Counts::new();
         for (hour, _, count) in &hours {
             *counts.entry((id.clone(), *hour)).or_default() += count;
         }

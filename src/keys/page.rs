@@ -343,7 +343,6 @@ fn key_form_page(here: &Here, options: KeyFormOptions, answer: &Answer) -> AnyVi
     let pin = options.pin && options.has_pin;
     let factor = match wanted.as_deref() {
         Some("pin") if options.pin => Factor::Pin,
-        Some("password") if options.password => Factor::Password,
         _ if options.password => Factor::Password,
         _ => Factor::Pin,
     };
@@ -474,7 +473,7 @@ fn secret_moment(here: &Here, key: &KeySummary, secret: &str) -> AnyView {
     let call = &state.profile.first_call;
     let allowed = key.scopes.contains(&call.scope);
     let note = if allowed {
-        "Try it now. The examples read the key from the environment; the first line sets it."
+        "Try it now: the curl line works as pasted. Programs read the key from their environment, as the file sets it."
     } else {
         "The example below needs a scope that this key lacks, so it is answered with 403 and the reason."
     };
@@ -484,7 +483,7 @@ fn secret_moment(here: &Here, key: &KeySummary, secret: &str) -> AnyView {
         Head {
             heading: "Key created".to_owned(),
             crumbs: vec![Crumb::new("API keys", "/keys")],
-            span: frame::Span::None,
+            span: frame::Span::Of(plate.environment.clone()),
             width: Width::Form,
             ..Head::default()
         },
@@ -635,7 +634,7 @@ fn detail_page(here: &Here, detail: &KeyDetail) -> AnyView {
                 "API keys",
                 format!("/keys?env={}", key.plate.environment),
             )],
-            span: frame::Span::None,
+            span: frame::Span::Of(key.plate.environment.clone()),
             ..Head::default()
         },
         view! {
@@ -766,7 +765,7 @@ fn revoke_page(here: &Here, consequences: &Consequences) -> AnyView {
                 Crumb::new("API keys", "/keys"),
                 Crumb::new(info.label.clone(), href.clone()),
             ],
-            span: frame::Span::None,
+            span: frame::Span::Of(info.environment.clone()),
             width: Width::Form,
             ..Head::default()
         },

@@ -16,6 +16,9 @@ use crate::{
 /// Bars of a sparkline.
 pub const HOURS: usize = 24;
 
+/// Requests by key and hour.
+pub type Counts = HashMap<(String, i64), i64>;
+
 /// The plate of a key, from the parts that every table of keys or requests has.
 pub fn plate(
     profile: &Profile,
@@ -47,7 +50,7 @@ pub fn summary(
     profile: &Profile,
     viewer: &Viewer,
     row: &KeyRow,
-    counts: &HashMap<(String, i64), i64>,
+    counts: &Counts,
     now: Millis,
 ) -> KeySummary {
     let this_hour = now / HOUR;

@@ -35,7 +35,7 @@ const DRAIN: Duration = Duration::from_secs(20);
 /// Seconds; from a cached verdict to a sign-in that waited its turn.
 const REQUEST_BUCKETS: &[f64] = &[0.0002, 0.001, 0.005, 0.02, 0.1, 0.5, 2.0];
 /// How often what has expired is removed.
-const HOUSEKEEPING: Duration = Duration::from_secs(60 * 10);
+const HOUSEKEEPING: Duration = Duration::from_mins(10);
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {

@@ -37,7 +37,7 @@
 //! | [`Stat`](stat::Stat) | `label`, `value`, `unit`, `note`, `href`, `alert` |
 //! | [`Sparkline`](chart::Sparkline), [`LineChart`](chart::LineChart), [`BarChart`](chart::BarChart) | `title`, `points` · `title`, `labels`, `series`, `unit` |
 //! | [`Meter`](meter::Meter) | `label`, `value`, `max`, `text`, `note` |
-//! | [`RelativeTime`](time::RelativeTime), [`AbsoluteTime`](time::AbsoluteTime) | `at`, `now`, `zone` · `at`, `zone` |
+//! | [`RelativeTime`](time::RelativeTime), [`AbsoluteTime`](time::AbsoluteTime), [`ExactTime`](time::ExactTime) | `at`, `now`, `zone` · `at`, `zone` |
 //! | [`Stepper`](stepper::Stepper) | `label`, `steps: Vec<Step>` |
 //! | [`EmptyState`](empty_state::EmptyState) | `text`, `action`, `link` |
 //! | [`BannerView`](banner::BannerView), [`Banners`](banner::Banners) | `banner: Banner` · `banners: Vec<Banner>` |

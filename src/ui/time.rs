@@ -29,6 +29,22 @@ pub fn AbsoluteTime(at: i64, #[prop(into)] zone: String) -> impl IntoView {
     }
 }
 
+/// "22 Nov 14:02:07.318", for lists whose head names the zone.
+#[component]
+pub fn ExactTime(at: i64, #[prop(into)] zone: String) -> impl IntoView {
+    let text = zoned(at, &zone).strftime("%-d %b %H:%M:%S%.3f").to_string();
+    view! {
+        <time datetime=machine(at) title=absolute_long(at, &zone) class="whitespace-nowrap">
+            {text}
+        </time>
+    }
+}
+
+/// What the zone is called at that moment: "UTC", "CET".
+pub fn zone_word(at: i64, zone: &str) -> String {
+    zone_word_of(&zoned(at, zone))
+}
+
 /// "just now", "2 min ago", "in 6 h 12 min"; a date beyond thirty days.
 pub fn relative(at: i64, now: i64, zone: &str) -> String {
     let distance = (now - at).abs();
@@ -51,7 +67,7 @@ pub fn absolute(at: i64, zone: &str) -> String {
     format!(
         "{} {}",
         zoned.strftime("%-d %b %Y, %H:%M"),
-        zone_word(&zoned)
+        zone_word_of(&zoned)
     )
 }
 
@@ -70,7 +86,11 @@ pub fn date(at: i64, zone: &str) -> String {
 /// "14:02:07.125 UTC", for logs.
 pub fn clock(at: i64, zone: &str) -> String {
     let zoned = zoned(at, zone);
-    format!("{} {}", zoned.strftime("%H:%M:%S%.3f"), zone_word(&zoned))
+    format!(
+        "{} {}",
+        zoned.strftime("%H:%M:%S%.3f"),
+        zone_word_of(&zoned)
+    )
 }
 
 /// For `datetime`: RFC 3339 in UTC.
@@ -159,7 +179,7 @@ fn zoned(at: i64, zone: &str) -> Zoned {
 }
 
 /// The abbreviation where the zone has one, otherwise the offset: "WAT", "UTC+3".
-fn zone_word(zoned: &Zoned) -> String {
+fn zone_word_of(zoned: &Zoned) -> String {
     let word = zoned.strftime("%Z").to_string();
     if word.starts_with(|c: char| c.is_ascii_alphabetic()) {
         return word;

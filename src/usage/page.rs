@@ -24,7 +24,7 @@ use crate::{
         pagination::Pagination,
         stat::Stat,
         table::{Column, NoMatch, Row, Slot, Table},
-        time::{RelativeTime, absolute_long, clock, count, number},
+        time::{ExactTime, RelativeTime, absolute_long, clock, count, number, zone_word},
         trace::{Outcome, Trace, TraceStep},
     },
     workspaces::Role,
@@ -134,7 +134,7 @@ fn overview_page(here: &Here, data: &Overview) -> AnyView {
                     <h2 id="recent" class="mb-2 text-h2">
                         "Latest requests"
                     </h2>
-                    {requests_table(here, &data.recent)}
+                    {requests_table(here, &data.recent, When::Ago)}
                     <p class="mt-3">
                         <a class="link" href=format!("/logs?env={env}")>
                             "All requests"
@@ -236,7 +236,7 @@ fn logs_page(here: &Here, filter: &RequestFilter, requests: &Requests) -> AnyVie
         crate::gateway::judge::order().map(|code| Choice::new(code.as_str(), code.as_str())),
     );
     let content = if !requests.rows.is_empty() {
-        requests_table(here, &requests.rows)
+        requests_table(here, &requests.rows, When::Exact)
     } else if set.is_empty() {
         view! {
             <EmptyState
@@ -305,12 +305,23 @@ fn outcome(request: &RequestSummary) -> AnyView {
     }
 }
 
-fn requests_table(here: &Here, requests: &[RequestSummary]) -> AnyView {
+/// How a list of requests tells the time.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum When {
+    Ago,
+    /// To the millisecond.
+    Exact,
+}
+
+fn requests_table(here: &Here, requests: &[RequestSummary], when: When) -> AnyView {
     if requests.is_empty() {
         return view! { <p class="card p-4 text-ink-2">"No requests yet."</p> }.into_any();
     }
     let columns = vec![
-        Column::lead("Time"),
+        Column::lead(match when {
+            When::Ago => "Time".to_owned(),
+            When::Exact => format!("Time ({})", zone_word(here.now, &here.zone)),
+        }),
         Column::new("Outcome").slot(Slot::Badge),
         Column::new("Request").slot(Slot::Fact),
         Column::new("Key").from_medium(),
@@ -325,7 +336,13 @@ fn requests_table(here: &Here, requests: &[RequestSummary]) -> AnyView {
             id: request.id.clone(),
             select_label: String::new(),
             cells: vec![
-                view! { <RelativeTime at=request.at now=here.now zone=here.zone.clone() /> }.into_any(),
+                match when {
+                    When::Ago => {
+                        view! { <RelativeTime at=request.at now=here.now zone=here.zone.clone() /> }
+                            .into_any()
+                    }
+                    When::Exact => view! { <ExactTime at=request.at zone=here.zone.clone() /> }.into_any(),
+                },
                 outcome(request),
                 view! { <span class="font-mono text-mono break-all">{request.what.clone()}</span> }.into_any(),
                 view! { <span class="truncate">{request.key.label.clone()}</span> }.into_any(),
@@ -382,6 +399,9 @@ fn request_page(here: &Here, detail: &RequestDetail) -> AnyView {
         let why = match request.code.as_str() {
             "REVOKED" => format!("\u{201c}{}\u{201d} was revoked before.", key.label),
             "EXPIRED" => format!("\u{201c}{}\u{201d} had expired.", key.label),
+            "INSUFFICIENT_SCOPE" if detail.scope.is_none() => {
+                "No rule of the platform names this call, so no key may make it.".to_owned()
+            }
             "INSUFFICIENT_SCOPE" => format!(
                 "It needs {asked}, which is not among the {scopes} of \u{201c}{}\u{201d}.",
                 key.label
@@ -461,7 +481,7 @@ fn request_page(here: &Here, detail: &RequestDetail) -> AnyView {
         Head {
             heading: "Request".to_owned(),
             crumbs: vec![Crumb::new("Logs", format!("/logs?env={}", key.environment))],
-            span: frame::Span::None,
+            span: frame::Span::Of(key.environment.clone()),
             ..Head::default()
         },
         view! {
