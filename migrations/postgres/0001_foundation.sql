@@ -92,6 +92,8 @@ create table key_changes (
     changed_at  bigint not null
 );
 
+create index key_changes_by_time on key_changes (changed_at);
+
 create table service_tokens (
     id         text primary key,
     name       text not null,
@@ -155,6 +157,12 @@ create function refuse_audit_change() returns trigger language plpgsql as $$
 begin raise exception 'audit entries are never changed or deleted'; end $$;
 create trigger audit_entries_kept before update or delete on audit_entries
 for each row execute function refuse_audit_change();
+create trigger audit_entries_not_emptied before truncate on audit_entries
+for each statement execute function refuse_audit_change();
+create trigger audit_chains_kept before delete on audit_chains
+for each row execute function refuse_audit_change();
+create trigger audit_chains_not_emptied before truncate on audit_chains
+for each statement execute function refuse_audit_change();
 
 create table outbox_events (
     id           text primary key,

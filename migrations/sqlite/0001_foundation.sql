@@ -92,6 +92,8 @@ create table key_changes (
     changed_at  bigint not null
 );
 
+create index key_changes_by_time on key_changes (changed_at);
+
 create table service_tokens (
     id         text primary key,
     name       text not null,
@@ -155,6 +157,11 @@ create trigger audit_entries_kept before delete on audit_entries
 begin select raise(abort, 'audit entries are never deleted'); end;
 create trigger audit_entries_unchanged before update on audit_entries
 begin select raise(abort, 'audit entries are never changed'); end;
+create trigger audit_entries_not_replaced before insert on audit_entries
+when exists (select 1 from audit_entries where chain_id = new.chain_id and seq = new.seq)
+begin select raise(abort, 'audit entries are never replaced'); end;
+create trigger audit_chains_kept before delete on audit_chains
+begin select raise(abort, 'audit chains are never deleted'); end;
 
 create table outbox_events (
     id           text primary key,

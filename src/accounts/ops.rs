@@ -36,7 +36,7 @@ pub async fn sign_in(
     password: &Typed,
     address: Option<IpAddr>,
 ) -> Result<String, AppError> {
-    let from = address.map_or_else(|| "unknown".to_owned(), |ip| ip.to_string());
+    let from = address.map_or_else(|| "unknown".to_owned(), place_of);
     // The account is named by a keyed hash: the table of tries says nothing about who was tried.
     let account = hex::encode(&state.peppers.hash(store::folded(email).as_bytes())[..16]);
     let pair = format!("sign-in:{account}:{from}");
@@ -50,7 +50,8 @@ pub async fn sign_in(
         store::by_email(&mut reader, email).await?
     };
     let stored = user.as_ref().map(|user| user.password_hash.clone());
-    let fits = state.hasher.verify(password, stored).await?;
+    let judging = state.hasher.verify(password, stored);
+    let fits = tries::judged(state, &[&place, &pair], judging).await?;
     let Some(user) = user.filter(|_| fits) else {
         return Err(AppError::told(
             UiErrorKind::Invalid,
@@ -60,7 +61,8 @@ pub async fn sign_in(
     let now = state.clock.now();
     let mut tx = state.db.begin().await?;
     store::forget_tries(&mut tx, &pair).await?;
-    store::forget_tries(&mut tx, &place).await?;
+    // Only this try: one's own account must not buy more guesses at those of others.
+    store::give_back_try(&mut tx, &place).await?;
     // The password was given, which is what a locked PIN waits for.
     store::forget_tries(&mut tx, &step_up::pin_subject(&user.id)).await?;
     let chain = workspaces::store::of_user(&mut tx, &user.id)
@@ -79,6 +81,17 @@ pub async fn sign_in(
     audit::record(&mut tx, &entry, now).await?;
     tx.commit().await?;
     Ok(user.id)
+}
+
+/// The address, or the network of an IPv6 host, which has more addresses than could be counted.
+fn place_of(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(v4) => v4.to_string(),
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
+    }
 }
 
 /// Writes down that the person signed out.
@@ -100,9 +113,8 @@ pub async fn set_pin(
     if let Some(reason) = pin.refused_as_pin() {
         return Err(AppError::field("new_pin", reason));
     }
-    let pin_hash = state.hasher.hash(pin).await?;
-    // The proof is given and used up within one request; of the PIN itself no trace is kept but its hash.
-    let content = json!({ "pin_hash": pin_hash });
+    // The PIN is no part of the content: a hash of four digits would give them away with the pepper.
+    let content = json!({});
     let proof = step_up::prove(
         state,
         viewer,
@@ -112,6 +124,7 @@ pub async fn set_pin(
         password,
     )
     .await?;
+    let pin_hash = state.hasher.hash(pin).await?;
     let mut tx = state.db.begin().await?;
     proof
         .consume(&mut tx, state, viewer, Action::SetPin, &content)

@@ -121,8 +121,12 @@ fn local(next: &str, otherwise: &str) -> String {
     let base = Url::parse("http://local.invalid/").ok();
     let resolved = base.as_ref().and_then(|base| base.join(next).ok());
     match (base, resolved) {
+        // Dot segments may leave a path that begins with two slashes, which a browser takes for another host.
         (Some(base), Some(url))
-            if next.starts_with('/') && url.origin() == base.origin() && url.path() != "/login" =>
+            if next.starts_with('/')
+                && url.origin() == base.origin()
+                && !url.path().starts_with("//")
+                && url.path() != "/login" =>
         {
             url[url::Position::BeforePath..].to_owned()
         }
@@ -149,6 +153,9 @@ mod tests {
             "https://evil.example/",
             "//evil.example",
             "/\\evil.example",
+            "/.//evil.example",
+            "/x/..//evil.example",
+            "/%2e//evil.example",
             "/\t/evil.example",
             "\\\\evil.example",
             "javascript:alert(1)",

@@ -18,15 +18,15 @@ use super::store;
 use crate::{
     db::{Db, DbError},
     server::{
-        clock::{Clock, DAY, MINUTE, Millis, SECOND},
+        clock::{Clock, DAY, HOUR, MINUTE, Millis},
         state::AppState,
     },
 };
 
 /// A session not used for this long is over.
-pub const IDLE: time::Duration = time::Duration::hours(1);
+const IDLE: Millis = HOUR;
 /// And so is any, this long after signing in.
-pub const ABSOLUTE: Millis = DAY;
+const ABSOLUTE: Millis = DAY;
 /// How often being used is written down; each page would be a write otherwise.
 const TOUCH_EVERY: Millis = MINUTE;
 
@@ -35,7 +35,6 @@ type Kept<T> = std::result::Result<T, tower_sessions::session::Error>;
 
 const USER: &str = "user";
 const SIGNED_IN_AT: &str = "signed_in_at";
-const SEEN_AT: &str = "seen_at";
 const WORKSPACE: &str = "workspace";
 
 #[derive(Clone)]
@@ -63,18 +62,17 @@ pub fn layer(state: &AppState) -> SessionManagerLayer<Sessions> {
     .with_http_only(true)
     .with_same_site(SameSite::Lax)
     .with_path("/")
-    .with_expiry(Expiry::OnInactivity(IDLE))
+    // The cookie may outlive the session; the table decides when that is over.
+    .with_expiry(Expiry::OnInactivity(time::Duration::milliseconds(ABSOLUTE)))
 }
 
 /// Makes the session this person's, under a new id: one planted before signing in is worth nothing after.
 pub async fn begin(session: &Session, user_id: &str, now: Millis) -> Kept<()> {
-    if session.id().is_some() {
-        session.clear().await;
-        session.cycle_id().await?;
-    }
+    session.clear().await;
+    // Also where there seems to be no session: one that was just ended keeps its id in memory.
+    session.cycle_id().await?;
     session.insert(USER, user_id).await?;
-    session.insert(SIGNED_IN_AT, now).await?;
-    session.insert(SEEN_AT, now).await
+    session.insert(SIGNED_IN_AT, now).await
 }
 
 /// Whose session this is, if it is anyone's and not over.
@@ -86,10 +84,6 @@ pub async fn user(session: &Session, now: Millis) -> Kept<Option<String>> {
     if now - signed_in_at >= ABSOLUTE {
         session.flush().await?;
         return Ok(None);
-    }
-    let seen_at: Option<Millis> = session.get(SEEN_AT).await?;
-    if seen_at.is_none_or(|seen| now - seen >= TOUCH_EVERY) {
-        session.insert(SEEN_AT, now).await?;
     }
     session.get(USER).await
 }
@@ -106,7 +100,7 @@ pub async fn choose_workspace(session: &Session, workspace_id: &str) -> Kept<()>
 impl Sessions {
     /// When the session ends if it is not used again; by our clock, which is the one it is read by.
     fn expiry(&self) -> Millis {
-        self.clock.now() + IDLE.whole_seconds() * SECOND
+        self.clock.now() + IDLE
     }
 }
 
@@ -142,21 +136,30 @@ impl SessionStore for Sessions {
     }
 
     async fn load(&self, id: &Id) -> Result<Option<Record>> {
+        let now = self.clock.now();
         let mut reader = self.db.read().await.map_err(backend)?;
-        let stored = store::session(&mut reader, hash(id), self.clock.now())
+        let stored = store::session(&mut reader, hash(id), now)
             .await
             .map_err(backend)?;
-        stored
-            .map(|text| {
-                let data: HashMap<String, Value> = serde_json::from_str(&text)
-                    .map_err(|error| Error::Decode(error.to_string()))?;
-                Ok(Record {
-                    id: *id,
-                    data,
-                    expiry_date: date(self.clock.now()) + IDLE,
-                })
-            })
-            .transpose()
+        drop(reader);
+        let Some((text, expires_at)) = stored else {
+            return Ok(None);
+        };
+        // In a statement of its own, so that what else a request changes in the session is not overwritten.
+        if self.expiry() - expires_at >= TOUCH_EVERY {
+            let mut tx = self.db.begin().await.map_err(backend)?;
+            store::touch_session(&mut tx, hash(id), self.expiry())
+                .await
+                .map_err(backend)?;
+            tx.commit().await.map_err(backend)?;
+        }
+        let data: HashMap<String, Value> =
+            serde_json::from_str(&text).map_err(|error| Error::Decode(error.to_string()))?;
+        Ok(Some(Record {
+            id: *id,
+            data,
+            expiry_date: date(now + ABSOLUTE),
+        }))
     }
 
     async fn delete(&self, id: &Id) -> Result<()> {

@@ -131,7 +131,8 @@ pub async fn prove(
         }
         Err(error) => return Err(error),
     };
-    let fits = state.hasher.verify(typed, Some(stored)).await?;
+    let judging = state.hasher.verify(typed, Some(stored));
+    let fits = tries::judged(state, &[&subject], judging).await?;
     let now = state.clock.now();
     let mut tx = state.db.begin().await?;
     if !fits {

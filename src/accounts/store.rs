@@ -144,15 +144,29 @@ pub async fn session(
     reader: &mut Reader,
     id_hash: [u8; 32],
     now: Millis,
-) -> Result<Option<String>, DbError> {
-    let row: Option<(String,)> = crate::fetch_optional!(
+) -> Result<Option<(String, Millis)>, DbError> {
+    crate::fetch_optional!(
         reader,
-        (String,),
-        "select record from sessions where id_hash = $1 and expires_at > $2",
+        (String, Millis),
+        "select record, expires_at from sessions where id_hash = $1 and expires_at > $2",
         id_hash.to_vec(),
         now
+    )
+}
+
+/// Keeps a session that is used alive.
+pub async fn touch_session(
+    tx: &mut Tx,
+    id_hash: [u8; 32],
+    expires_at: Millis,
+) -> Result<(), DbError> {
+    crate::execute!(
+        tx,
+        "update sessions set expires_at = $2 where id_hash = $1",
+        id_hash.to_vec(),
+        expires_at
     )?;
-    Ok(row.map(|(record,)| record))
+    Ok(())
 }
 
 pub async fn delete_session(tx: &mut Tx, id_hash: [u8; 32]) -> Result<(), DbError> {
@@ -203,6 +217,16 @@ pub async fn set_tries(
         subject,
         failures,
         window_start
+    )?;
+    Ok(())
+}
+
+/// Takes one failure back: the try was not judged, or it succeeded.
+pub async fn give_back_try(tx: &mut Tx, subject: &str) -> Result<(), DbError> {
+    crate::execute!(
+        tx,
+        "update tries set failures = failures - 1 where subject = $1 and failures > 0",
+        subject
     )?;
     Ok(())
 }

@@ -119,6 +119,99 @@ on_both_engines! {
     }
 }
 
+on_both_engines! {
+    async fn a_session_that_ended_by_age_is_not_revived_by_signing_in(test: TestDb) {
+        let app = TestApp::start(test).await;
+        let workspace = app.workspace("Acme").await;
+        let someone = app.member(&workspace, &[Role::Developer]).await;
+        for _ in 0..47 {
+            app.clock.advance(30 * 60 * 1000);
+            app.get("/keys", Some(&someone)).await;
+        }
+        app.clock.advance(30 * 60 * 1000);
+        let again = app
+            .post("/login", Some(&someone), &[("email", &someone.email), ("password", PASSWORD)])
+            .await;
+        assert_eq!(again.status, StatusCode::SEE_OTHER);
+        assert_ne!(cookie(&again).expect("a new cookie"), someone.cookie);
+        assert_eq!(app.get("/keys", Some(&someone)).await.status, StatusCode::SEE_OTHER);
+    }
+
+    async fn odd_arguments_of_server_functions_are_answered_not_failed(test: TestDb) {
+        let app = TestApp::start(test).await;
+        let workspace = app.workspace("Acme").await;
+        let someone = app.member(&workspace, &[Role::Owner]).await;
+        let long = "x".repeat(60_000);
+        for (path, fields, status) in [
+            ("/api/list_keys", [("environment", "a\0b"), ("tab", "active")], StatusCode::NOT_FOUND),
+            ("/api/overview", [("environment", "mars"), ("x", "")], StatusCode::NOT_FOUND),
+            ("/api/key_detail", [("id", "a\0b"), ("x", "")], StatusCode::NOT_FOUND),
+            ("/api/list_audit", [("before", "-1"), ("x", "")], StatusCode::OK),
+        ] {
+            let reply = app.post(path, Some(&someone), &fields).await;
+            assert_eq!(reply.status, status, "{path}: {}", reply.body);
+        }
+        let page = app.get("/keys?env=sandbox&tab=active&q=%00", Some(&someone)).await;
+        assert_eq!(page.status, StatusCode::OK);
+        let page = app.get(&format!("/keys?env=sandbox&q={long}"), Some(&someone)).await;
+        assert_eq!(page.status, StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn ones_own_account_buys_no_guesses_at_others() {
+    let app = app().await;
+    let workspace = app.workspace("Acme").await;
+    let someone = app.member(&workspace, &[Role::Developer]).await;
+    let guess = |number: usize| {
+        let email = format!("victim{number}@example.test");
+        let app = &app;
+        async move {
+            app.post("/login", None, &[("email", &email), ("password", "guess")])
+                .await
+                .status
+        }
+    };
+    for number in 0..98 {
+        assert_eq!(
+            guess(number).await,
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "{number}"
+        );
+    }
+    let own = app
+        .post(
+            "/login",
+            None,
+            &[("email", &someone.email), ("password", PASSWORD)],
+        )
+        .await;
+    assert_eq!(own.status, StatusCode::SEE_OTHER);
+    assert_eq!(guess(98).await, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(guess(99).await, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(guess(100).await, StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[tokio::test]
+async fn a_page_has_one_address() {
+    let app = app().await;
+    let workspace = app.workspace("Acme").await;
+    let someone = app.member(&workspace, &[Role::Owner]).await;
+    for path in [
+        "/audit/",
+        "/keys/",
+        "/settings/security/",
+        "/dashboard//",
+        "/AUDIT",
+    ] {
+        assert_eq!(
+            app.get(path, Some(&someone)).await.status,
+            StatusCode::NOT_FOUND,
+            "{path}"
+        );
+    }
+}
+
 /// A path that the route matches; ids are of nothing that exists.
 fn sample(app: &TestApp, path: &str) -> String {
     let prefix = if path.starts_with("/logs") {

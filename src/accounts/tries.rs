@@ -40,6 +40,23 @@ pub async fn charge(
     Ok(allowance.failures - failures - 1)
 }
 
+/// Judges a try that was charged to these subjects. If it cannot be judged, nobody is charged for it.
+pub async fn judged(
+    state: &AppState,
+    subjects: &[&str],
+    judging: impl Future<Output = Result<bool, AppError>>,
+) -> Result<bool, AppError> {
+    let outcome = judging.await;
+    if outcome.is_err() {
+        let mut tx = state.db.begin().await?;
+        for subject in subjects {
+            store::give_back_try(&mut tx, subject).await?;
+        }
+        tx.commit().await?;
+    }
+    outcome
+}
+
 /// Whether the subject has used up what it may.
 pub async fn exhausted(
     reader: &mut Reader,

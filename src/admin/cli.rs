@@ -19,7 +19,7 @@ use crate::{
     db::Db,
     server::{
         config::{Config, Settings},
-        run::{self, Opened},
+        run::{self, Migrate, Opened},
     },
 };
 
@@ -119,7 +119,15 @@ async fn run(cli: Cli) -> Result<ExitCode, Failed> {
                         .to_owned(),
                 ));
             }
-            let opened = open(config, !no_migrate).await?;
+            let opened = open(
+                config,
+                if no_migrate {
+                    Migrate::Never
+                } else {
+                    Migrate::Always
+                },
+            )
+            .await?;
             let db = &opened.state.db;
             if run::is_demo(db)
                 .await
@@ -139,7 +147,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failed> {
             .await
         }
         Command::Demo => {
-            let opened = open(config, true).await?;
+            let opened = open(config, Migrate::Always).await?;
             demo::fill(&opened.state).await?;
             serve(opened, |config| {
                 let people: Vec<&str> = DEMO_PEOPLE.iter().map(|(_, email)| *email).collect();
@@ -153,13 +161,13 @@ async fn run(cli: Cli) -> Result<ExitCode, Failed> {
             .await
         }
         Command::Migrate => {
-            let opened = open(config, true).await?;
+            let opened = open(config, Migrate::Always).await?;
             close(opened).await;
             eprintln!("The database is up to date.");
             Ok(ExitCode::SUCCESS)
         }
         Command::Admin(command) => {
-            let opened = open(config, true).await?;
+            let opened = open(config, Migrate::IfEmpty).await?;
             let done = commands::run(&opened.state, command, &mut std::io::stdout()).await;
             close(opened).await;
             done.map(|()| ExitCode::SUCCESS)
@@ -172,7 +180,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failed> {
     }
 }
 
-async fn open(config: Config, migrate: bool) -> Result<Opened, Failed> {
+async fn open(config: Config, migrate: Migrate) -> Result<Opened, Failed> {
     run::open(config, migrate)
         .await
         .map_err(|error| Failed(error.to_string()))
@@ -186,12 +194,11 @@ async fn serve(opened: Opened, ready: impl FnOnce(&Config)) -> Result<ExitCode, 
 }
 
 async fn close(opened: Opened) {
-    let db = opened.state.db.clone();
-    drop(opened.state);
+    opened.state.usage.finish();
     if opened.usage_writer.await.is_err() {
         tracing::warn!("the usage writer ended badly");
     }
-    db.close().await;
+    opened.state.db.close().await;
 }
 
 /// Needs neither secrets nor profile: whoever has the database can check its record.
@@ -204,7 +211,9 @@ async fn verify(config: &Config, file: Option<PathBuf>) -> Result<ExitCode, Fail
         audit::verify_export(lines.into_iter()).map_err(Failed)?
     } else {
         let failed = |error| Failed(format!("database: {error}"));
-        let db = Db::connect(&config.database_url).await.map_err(failed)?;
+        let db = Db::connect_existing(&config.database_url)
+            .await
+            .map_err(failed)?;
         let mut reader = db.read().await.map_err(failed)?;
         audit::verify(&mut reader).await.map_err(failed)?
     };

@@ -29,6 +29,8 @@ use crate::{
 };
 
 const WORKSPACE: &str = "Harbor Coffee";
+/// The mark of a demo that is complete.
+const FILLED: &str = "filled";
 /// Days of requests.
 const DAYS: i64 = 30;
 
@@ -132,26 +134,31 @@ const KEYS: &[Sample] = &[
 
 /// Fills an empty database and marks it; leaves one that bears the mark as it is; refuses any other.
 pub async fn fill(state: &AppState) -> Result<(), Failed> {
-    let (marked, inhabited) = {
+    let (mark, inhabited) = {
         let mut reader = state.db.read().await.map_err(AppError::from)?;
-        let marked = installation::value(&mut reader, DEMO_MARK)
+        let mark = installation::value(&mut reader, DEMO_MARK)
             .await
-            .map_err(AppError::from)?
-            .is_some();
+            .map_err(AppError::from)?;
         let anyone = accounts::store::anyone(&mut reader)
             .await
             .map_err(AppError::from)?;
-        (marked, anyone)
+        (mark, anyone)
     };
-    match (marked, inhabited) {
-        (true, _) => return Ok(()),
-        (false, true) => {
+    match (mark.as_deref(), inhabited) {
+        (Some(FILLED), _) => return Ok(()),
+        (Some(_), _) => {
+            return Err(Failed(format!(
+                "the demo's data was not finished; remove {} and start again",
+                state.config.database_url
+            )));
+        }
+        (None, true) => {
             return Err(Failed(
                 "the database already holds people and is no demo's; name another with LATCHKEY_DATABASE_URL"
                     .to_owned(),
             ));
         }
-        (false, false) => {}
+        (None, false) => {}
     }
     // The mark comes first: a database that was filled by half is still no place for real keys.
     let mut tx = state.db.begin().await.map_err(AppError::from)?;
@@ -244,7 +251,7 @@ async fn sample(state: &AppState) -> Result<(), AppError> {
         end(&past, &maker, at, &id, sample).await?;
     }
     let mut tx = state.db.begin().await?;
-    installation::set(&mut tx, DEMO_MARK, "filled").await?;
+    installation::set(&mut tx, DEMO_MARK, FILLED).await?;
     tx.commit().await?;
     Ok(())
 }
@@ -271,7 +278,8 @@ async fn create(
         .iter()
         .map(|scope| (*scope).to_owned())
         .collect();
-    let expires_at = sample.expires_in.map(|days| now + days * DAY);
+    // A little later in the day, so that a list says "in 6 days" for six.
+    let expires_at = sample.expires_in.map(|days| now + days * DAY + 2 * HOUR);
     let key = policy::new_key(
         &past.profile,
         sample.environment,

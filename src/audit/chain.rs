@@ -150,8 +150,9 @@ pub async fn verify(reader: &mut Reader) -> Result<Verification, DbError> {
     let mut entries = 0;
     for (chain, head_seq, head) in store::chains(reader).await? {
         let mut walk = Walk::start();
+        // Up to the head that was read: what is written meanwhile is the next check's.
         loop {
-            let page = store::after(reader, &chain, walk.seq).await?;
+            let page = store::after(reader, &chain, walk.seq, head_seq).await?;
             if page.is_empty() {
                 break;
             }

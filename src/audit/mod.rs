@@ -4,6 +4,9 @@
 //! it; the head stands beside the workspace. An entry is written in the transaction of the change that it tells of: if
 //! it cannot be written, the change does not happen. People stand in it by their id alone, so that a name can be erased
 //! and the chain still holds.
+//!
+//! What this shows is a change to part of the record. Whoever may write the whole database could write a whole new
+//! chain; a head that was noted elsewhere tells the two apart.
 
 pub mod api;
 #[cfg(feature = "ssr")]

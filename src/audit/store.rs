@@ -51,15 +51,21 @@ pub async fn chains(reader: &mut Reader) -> Result<Vec<(String, i64, Vec<u8>)>, 
     )
 }
 
-/// The entries that follow number `seq`, oldest first.
-pub async fn after(reader: &mut Reader, chain: &str, seq: i64) -> Result<Vec<Kept>, DbError> {
+/// The entries that follow number `seq`, up to number `last`, oldest first.
+pub async fn after(
+    reader: &mut Reader,
+    chain: &str,
+    seq: i64,
+    last: i64,
+) -> Result<Vec<Kept>, DbError> {
     crate::fetch_all!(
         reader,
         Kept,
         "select chain_id, seq, at, actor, action, target, detail, prev_hash, hash
-         from audit_entries where chain_id = $1 and seq > $2 order by seq limit $3",
+         from audit_entries where chain_id = $1 and seq > $2 and seq <= $3 order by seq limit $4",
         chain,
         seq,
+        last,
         PAGE
     )
 }

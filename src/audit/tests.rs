@@ -108,7 +108,7 @@ on_both_engines! {
     async fn an_export_is_checked_like_the_database(test: TestDb) {
         fill(&test, "wsp_a", 3).await;
         let mut reader = test.db.read().await.expect("a connection");
-        let kept = store::after(&mut reader, "wsp_a", 0).await.expect("read");
+        let kept = store::after(&mut reader, "wsp_a", 0, 3).await.expect("read");
         let lines: Vec<String> = kept.iter().map(|entry| serde_json::to_string(entry).expect("JSON")).collect();
         assert!(verify_export(lines.clone().into_iter()).expect("readable").ok);
         let mut forged = lines.clone();

@@ -23,8 +23,12 @@ type Listener = Box<dyn Fn(&[SecretHash]) + Send + Sync>;
 const CHANNEL: &str = "latchkey_key_changes";
 /// A change made by another process on the same SQLite file is seen after this long at most.
 const POLL: Duration = Duration::from_millis(150);
-/// Longest time between two tries to listen again after the connection was lost.
-const RECONNECT: Duration = Duration::from_millis(500);
+/// How often this process sends itself a sign that it still hears (Postgres).
+const BEAT: Duration = Duration::from_millis(300);
+/// Without any sign for this long the line counts as cut: a change may have been missed.
+const SILENCE: Duration = Duration::from_millis(800);
+/// Between two tries to listen again after the line was cut.
+const RECONNECT: Duration = Duration::from_millis(200);
 /// Rows older than this have been read by every process that is alive.
 const KEPT_MS: i64 = 60 * 60 * 1000;
 
@@ -60,11 +64,6 @@ impl Tx {
             secret.to_vec(),
             now
         )?;
-        crate::execute!(
-            self,
-            "delete from key_changes where changed_at < $1",
-            now - KEPT_MS
-        )?;
         if let Arm::Postgres(connection) = self.arm() {
             sqlx::query("select pg_notify($1, $2)")
                 .bind(CHANNEL)
@@ -77,18 +76,32 @@ impl Tx {
     }
 }
 
-/// Follows the changes of other processes until `stop`. `distrust` is called whenever some may have been missed:
-/// whoever caches must then forget all it holds.
-pub async fn follow_changes(db: Db, distrust: impl Fn() + Send + Sync, stop: CancellationToken) {
+impl Db {
+    /// Removes changes that every process has read.
+    pub async fn prune_changes(&self, now: i64) -> Result<(), DbError> {
+        let mut tx = self.begin().await?;
+        crate::execute!(
+            tx,
+            "delete from key_changes where changed_at < $1",
+            now - KEPT_MS
+        )?;
+        tx.commit().await
+    }
+}
+
+/// Follows the changes of other processes until `stop`. `trust` is called with false whenever some may have been
+/// missed, and whoever caches must then forget all and keep nothing; with true once they are followed again.
+pub async fn follow_changes(db: Db, trust: impl Fn(bool) + Send + Sync, stop: CancellationToken) {
     let follow = async {
         loop {
+            trust(false);
             let end = match &db.pools {
-                Pools::Sqlite { .. } => poll(&db).await,
-                Pools::Postgres(_) => listen(&db, &distrust).await,
+                Pools::Sqlite { .. } => poll(&db, &trust).await,
+                Pools::Postgres(_) => listen(&db, &trust).await,
             };
-            distrust();
+            trust(false);
             if let Err(error) = end {
-                tracing::warn!(%error, "changes to keys are not followed; caches start afresh");
+                tracing::warn!(%error, "changes to keys are not followed; nothing is cached until they are");
             }
             tokio::time::sleep(RECONNECT).await;
         }
@@ -99,11 +112,12 @@ pub async fn follow_changes(db: Db, distrust: impl Fn() + Send + Sync, stop: Can
     }
 }
 
-async fn poll(db: &Db) -> Result<(), DbError> {
+async fn poll(db: &Db, trust: &(impl Fn(bool) + Send + Sync)) -> Result<(), DbError> {
     // data_version is per connection and moves only when another connection commits.
     let mut reader = db.read().await?;
     let mut seq = last_seq(&mut reader).await?;
     let mut seen = 0;
+    trust(true);
     loop {
         let (version,): (i64,) = crate::fetch_one!(&mut reader, (i64,), "pragma data_version")?;
         if version != seen {
@@ -136,20 +150,38 @@ async fn last_seq(reader: &mut super::Reader) -> Result<i64, DbError> {
     Ok(seq)
 }
 
-async fn listen(db: &Db, distrust: &(impl Fn() + Send + Sync)) -> Result<(), DbError> {
+async fn listen(db: &Db, trust: &(impl Fn(bool) + Send + Sync)) -> Result<(), DbError> {
     let Pools::Postgres(pool) = &db.pools else {
         return Ok(());
     };
     let mut listener = PgListener::connect_with(pool).await?;
+    // A line that was cut is opened anew here, after the caches were told, not behind our back.
+    listener.eager_reconnect(false);
     listener.listen(CHANNEL).await?;
-    // What was committed between the loss of the last connection and this line was not heard.
-    distrust();
-    // `try_recv` gives None when the connection is lost; the caller then starts afresh.
-    while let Some(notice) = listener.try_recv().await? {
-        let mut secret: SecretHash = [0; 32];
-        if hex::decode_to_slice(notice.payload(), &mut secret).is_ok() {
-            db.changes.publish(&[secret]);
+    trust(true);
+    // A connection may be cut without either end being told. What this process sends to itself must come back.
+    let beat = async {
+        loop {
+            tokio::time::sleep(BEAT).await;
+            sqlx::query("select pg_notify($1, '')")
+                .bind(CHANNEL)
+                .execute(pool)
+                .await?;
         }
+    };
+    let hear = async {
+        // `try_recv` gives None when the connection is lost; after silence the listener is dropped with what it may hold.
+        while let Ok(heard) = tokio::time::timeout(SILENCE, listener.try_recv()).await {
+            let Some(notice) = heard? else { break };
+            let mut secret: SecretHash = [0; 32];
+            if hex::decode_to_slice(notice.payload(), &mut secret).is_ok() {
+                db.changes.publish(&[secret]);
+            }
+        }
+        Ok(())
+    };
+    tokio::select! {
+        end = beat => end,
+        end = hear => end,
     }
-    Ok(())
 }

@@ -85,15 +85,25 @@ pub enum Arm<'a> {
 impl Db {
     /// Opens `sqlite://path` (created if missing) or `postgres://…`. No migration runs; see [`Db::migrate`].
     pub async fn connect(url: &str) -> Result<Self, DbError> {
+        Self::open(url, true).await
+    }
+
+    /// Opens a database that must be there.
+    pub async fn connect_existing(url: &str) -> Result<Self, DbError> {
+        Self::open(url, false).await
+    }
+
+    async fn open(url: &str, create: bool) -> Result<Self, DbError> {
         let pools = if url.starts_with("sqlite:") {
             let options = SqliteConnectOptions::from_str(url)?
-                .create_if_missing(true)
+                .create_if_missing(create)
                 .journal_mode(SqliteJournalMode::Wal)
                 // An acknowledged key, approval or audit entry survives power loss.
                 .synchronous(SqliteSynchronous::Full)
                 .foreign_keys(true)
                 .busy_timeout(ACQUIRE_TIMEOUT);
-            if let Some(folder) = options.get_filename().parent()
+            if create
+                && let Some(folder) = options.get_filename().parent()
                 && folder != Path::new("")
             {
                 std::fs::create_dir_all(folder)
@@ -126,28 +136,55 @@ impl Db {
         })
     }
 
-    /// Brings the schema up to date. Safe to run from several processes at once.
+    /// Brings the schema up to date. Safe to run from several processes at once: Postgres takes turns; on SQLite the
+    /// one that came second finds it done.
     pub async fn migrate(&self) -> Result<(), DbError> {
         match &self.pools {
-            Pools::Sqlite { writer, .. } => SQLITE_MIGRATIONS.run(writer).await?,
+            Pools::Sqlite { writer, .. } => {
+                let done = SQLITE_MIGRATIONS.run(writer).await;
+                if done.is_err() && self.pending_migrations().await? == 0 {
+                    return Ok(());
+                }
+                done?;
+            }
             Pools::Postgres(pool) => POSTGRES_MIGRATIONS.run(pool).await?,
         }
         Ok(())
     }
 
-    /// How many migrations this binary knows that the database has not had; an error if it cannot be asked.
+    /// Whether no migration has ever run here.
+    pub async fn is_empty(&self) -> Result<bool, DbError> {
+        let mut reader = self.read().await?;
+        let tables: Option<(String,)> = match reader.arm() {
+            Arm::Sqlite(connection) => {
+                sqlx::query_as("select name from sqlite_master where name = '_sqlx_migrations'")
+                    .fetch_optional(connection)
+                    .await?
+            }
+            Arm::Postgres(connection) => sqlx::query_as(
+                "select relname::text from pg_class where oid = to_regclass('_sqlx_migrations')",
+            )
+            .fetch_optional(connection)
+            .await?,
+        };
+        Ok(tables.is_none())
+    }
+
+    /// How many migrations this binary knows that the database has not had.
     pub async fn pending_migrations(&self) -> Result<usize, DbError> {
         let known = match &self.pools {
             Pools::Sqlite { .. } => SQLITE_MIGRATIONS.iter().count(),
             Pools::Postgres(_) => POSTGRES_MIGRATIONS.iter().count(),
         };
+        if self.is_empty().await? {
+            return Ok(known);
+        }
         let mut reader = self.read().await?;
-        let applied: Result<Option<(i64,)>, _> = crate::fetch_optional!(
+        let (applied,): (i64,) = crate::fetch_one!(
             &mut reader,
             (i64,),
             "select count(*) from _sqlx_migrations where success"
-        );
-        let applied = applied.map_or(0, |row| row.map_or(0, |(count,)| count));
+        )?;
         Ok(known.saturating_sub(usize::try_from(applied).unwrap_or(0)))
     }
 

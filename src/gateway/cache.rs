@@ -6,7 +6,7 @@
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use quick_cache::sync::Cache;
@@ -43,6 +43,8 @@ struct Inner<T> {
     unknown: Cache<SecretHash, ()>,
     /// Moves with every change; a fill carries the value that it began with.
     epoch: AtomicU64,
+    /// Whether changes of other processes are being heard of; nothing is kept while they are not.
+    trusted: AtomicBool,
     /// Held while a fill is kept and while a change evicts, so that neither slips between the other's steps.
     filling: Mutex<()>,
 }
@@ -55,6 +57,7 @@ impl<T: Cached> SecretCache<T> {
             known: Cache::new(KNOWN),
             unknown: Cache::new(UNKNOWN),
             epoch: AtomicU64::new(0),
+            trusted: AtomicBool::new(true),
             filling: Mutex::new(()),
         }));
         let evicting = cache.clone();
@@ -81,7 +84,8 @@ impl<T: Cached> SecretCache<T> {
         let epoch = self.0.epoch.load(Ordering::Acquire);
         let record = T::load(&mut db.read().await?, secret).await?.map(Arc::new);
         let _filling = self.filling();
-        if self.0.epoch.load(Ordering::Acquire) == epoch {
+        let unchanged = self.0.epoch.load(Ordering::Acquire) == epoch;
+        if unchanged && self.0.trusted.load(Ordering::Acquire) {
             match &record {
                 // Refused only if the place was taken away by an eviction, which then stands.
                 Some(record) => drop(guard.insert(record.clone())),
@@ -101,10 +105,11 @@ impl<T: Cached> SecretCache<T> {
         }
     }
 
-    /// Forgets everything: some change may have been missed.
-    pub fn distrust(&self) {
+    /// Forgets everything, and keeps nothing while it is not trusted: some change may have been missed.
+    pub fn trust(&self, trusted: bool) {
         let _filling = self.filling();
         self.0.epoch.fetch_add(1, Ordering::AcqRel);
+        self.0.trusted.store(trusted, Ordering::Release);
         self.0.known.clear();
         self.0.unknown.clear();
     }

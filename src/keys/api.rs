@@ -13,7 +13,7 @@ pub async fn list_keys(
     search: Option<String>,
     before: Option<String>,
 ) -> Result<KeyPage, UiError> {
-    use super::{store, view};
+    use super::{policy, store, view};
     use crate::{
         accounts::viewer,
         server::{
@@ -26,22 +26,25 @@ pub async fn list_keys(
 
     let viewer = viewer::with_any_role(super::policy::READERS)?;
     let state = page::state()?;
+    let environment = &page::environment(&state, &environment)?.id;
     let load = async {
         let now = state.clock.now();
         let workspace = viewer.workspace_id();
         let mut reader = state.db.read().await?;
-        let search = search.filter(|text| !text.is_empty() && !text.contains('\0'));
+        let search = search
+            .filter(|text| !text.is_empty() && !text.contains('\0'))
+            .map(|text| text.chars().take(policy::MAX_LABEL).collect::<String>());
         let filter = store::Filter {
             workspace_id: workspace,
-            environment: &environment,
+            environment,
             tab,
             search: search.as_deref(),
             before: before.as_deref().filter(|id| is_id(id, "key")),
         };
         let limit = i64::try_from(ROWS).unwrap_or(0) + 1;
         let mut rows = store::list(&mut reader, filter, now, limit).await?;
-        let (active, inactive) = store::count(&mut reader, workspace, &environment, now).await?;
-        let counts: view::Counts = store::hours(&mut reader, workspace, &environment, now - DAY)
+        let (active, inactive) = store::count(&mut reader, workspace, environment, now).await?;
+        let counts: view::Counts = store::hours(&mut reader, workspace, environment, now - DAY)
             .await?
             .into_iter()
             .map(|(key, hour, count)| ((key, hour), count))

@@ -61,7 +61,7 @@ fn status(key: &KeySummary, now: i64) -> Status {
         (KeyState::Revoked, _) => Status::Revoked,
         (KeyState::Expired, _) => Status::Expired,
         (KeyState::Active, Some(at)) if at - now < SOON => {
-            Status::Expiring(relative(at, now, "UTC"))
+            Status::Expiring(format!("Expires {}", relative(at, now, "UTC")))
         }
         (KeyState::Active, _) => Status::Active,
     }

@@ -1,6 +1,9 @@
 //! Whose address a request comes from.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Once,
+};
 
 use axum::{
     extract::ConnectInfo,
@@ -10,6 +13,9 @@ use ipnet::IpNet;
 
 use super::config::Config;
 
+/// Said once in the life of a process.
+static IGNORED: Once = Once::new();
+
 /// The peer's address or, behind trusted proxies, the rightmost of `X-Forwarded-For` that is none of theirs: what
 /// stands further left was written by whoever sent the request.
 pub fn of(headers: &HeaderMap, extensions: &Extensions, config: &Config) -> Option<IpAddr> {
@@ -18,6 +24,14 @@ pub fn of(headers: &HeaderMap, extensions: &Extensions, config: &Config) -> Opti
         .get_all("x-forwarded-for")
         .iter()
         .filter_map(|value| value.to_str().ok());
+    if config.trusted_proxies.is_empty() && headers.contains_key("x-forwarded-for") {
+        IGNORED.call_once(|| {
+            tracing::warn!(
+                "X-Forwarded-For is ignored, and the peer's address taken: if a proxy stands in front, name it in \
+                 LATCHKEY_TRUSTED_PROXIES"
+            );
+        });
+    }
     Some(client(peer.ip(), forwarded, &config.trusted_proxies))
 }
 
@@ -32,7 +46,11 @@ fn client<'a>(
         if !is_trusted(client) {
             break;
         }
-        match hop.trim().parse::<IpAddr>() {
+        let hop = hop.trim();
+        let address = hop
+            .parse::<IpAddr>()
+            .or_else(|_| hop.parse::<SocketAddr>().map(|address| address.ip()));
+        match address {
             Ok(ip) => client = ip.to_canonical(),
             // A proxy of ours would have written an address; the last one known is the best answer.
             Err(_) => break,
@@ -76,6 +94,10 @@ mod tests {
         );
         assert_eq!(
             from("::ffff:10.0.0.1", &["203.0.113.9"], &trusted),
+            "203.0.113.9"
+        );
+        assert_eq!(
+            from("10.0.0.1", &["203.0.113.9:4711"], &trusted),
             "203.0.113.9"
         );
         assert_eq!(from("10.0.0.1", &["garbage"], &trusted), "10.0.0.1");

@@ -9,9 +9,14 @@ use axum::{
     routing::{get, post},
 };
 use serde_json::json;
-use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
 
-use super::{error::AppError, headers, request_id, run::metrics_handle, state::AppState};
+use super::{
+    error::AppError,
+    headers, request_id,
+    run::{PATIENCE, metrics_handle},
+    state::AppState,
+};
 use crate::{db::installation, error::UiErrorKind, gateway::verify};
 
 /// Largest question read; a key, a scope expression and their neighbours are a few kilobytes.
@@ -26,6 +31,10 @@ pub fn router(state: &AppState) -> Router {
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::REQUEST_TIMEOUT,
+            PATIENCE,
+        ))
         .layer(CatchPanicLayer::new())
         .layer(middleware::from_fn_with_state(state.clone(), headers::add))
         .layer(middleware::from_fn_with_state(

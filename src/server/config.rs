@@ -139,7 +139,7 @@ impl Config {
             let text = given.unwrap_or_else(|| format!("http://localhost:{}", addr.port()));
             match url::Url::parse(&text) {
                 Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => {
-                    Ok(text.trim_end_matches('/').to_owned())
+                    Ok(url.as_str().trim_end_matches('/').to_owned())
                 }
                 _ => Err(format!("{name}={text}: must be an http or https URL")),
             }

@@ -26,6 +26,7 @@ use crate::{
     app,
     error::{UiError, UiErrorKind},
     keys::ops::Creation,
+    profiles::Environment,
 };
 
 /// Largest form read. The longest honest one, a key with every scope, is a few kilobytes.
@@ -108,6 +109,14 @@ impl Answer {
 /// The state, from within a page or server function.
 pub fn state() -> Result<AppState, UiError> {
     use_context().ok_or_else(|| UiError::new(UiErrorKind::Unavailable, "The page lost its server."))
+}
+
+/// The environment of that id, from within a server function.
+pub fn environment<'a>(state: &'a AppState, id: &str) -> Result<&'a Environment, UiError> {
+    state
+        .profile
+        .environment(id)
+        .ok_or_else(|| UiError::new(UiErrorKind::NotFound, "There is no such environment."))
 }
 
 /// The request, from within a page.

@@ -11,9 +11,9 @@ use axum::{
     routing::{MethodFilter, MethodRouter, get, on},
 };
 use leptos::prelude::provide_context;
-use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer};
+use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer, timeout::TimeoutLayer};
 
-use super::{assets, headers, page, request_id, state::AppState};
+use super::{assets, headers, page, request_id, run::PATIENCE, state::AppState};
 use crate::{
     accounts::{self, ROUTES, guard, session, viewer},
     error::{UiError, UiErrorKind},
@@ -65,13 +65,17 @@ pub fn router(state: &AppState) -> Router {
         people = people.route("/dev/ui", get(page::show));
     }
     people
-        .fallback(page::show)
-        .method_not_allowed_fallback(wrong_method)
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(nothing_here)
         .layer(middleware::from_fn_with_state(state.clone(), viewer::load))
         .layer(session::layer(state))
         .layer(Extension(state.clone()))
         .layer(csrf(state))
         .merge(files())
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::REQUEST_TIMEOUT,
+            PATIENCE,
+        ))
         .layer(CatchPanicLayer::new())
         .layer(middleware::from_fn_with_state(state.clone(), headers::add))
         .layer(middleware::from_fn_with_state(
@@ -130,7 +134,8 @@ async fn server_function(Extension(state): Extension<AppState>, request: Request
     (status, Json(error)).into_response()
 }
 
-async fn wrong_method(request: Request) -> Response {
+/// Also where the method is another one: the page of a form that is only sent does not exist.
+async fn nothing_here(request: Request) -> Response {
     let error = UiError::new(UiErrorKind::NotFound, "Nothing here that you can see.");
     page::refuse(request, error).await
 }

@@ -30,8 +30,11 @@ use crate::{
 /// Name of the mark that a demo database bears; its sign-ins are known to everybody.
 pub const DEMO_MARK: &str = "demo";
 
+/// How long a request may take to be read and answered, a form that trickles in included.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
 /// How long requests that are being answered may take once the process was asked to stop.
-const DRAIN: Duration = Duration::from_secs(20);
+const DRAIN: Duration = Duration::from_secs(4);
 /// Seconds; from a cached verdict to a sign-in that waited its turn.
 const REQUEST_BUCKETS: &[f64] = &[0.0002, 0.001, 0.005, 0.02, 0.1, 0.5, 2.0];
 /// How often what has expired is removed.
@@ -55,19 +58,29 @@ pub enum StartError {
 /// An open installation: what a server and a command on the machine both need.
 pub struct Opened {
     pub state: AppState,
-    /// Ends once the last state is gone and all usage rows are written.
+    /// Ends once the buffer was told to finish and all usage rows are written.
     pub usage_writer: JoinHandle<()>,
 }
 
-/// Opens database, secrets and profile. `migrate` brings the schema up to date first.
-pub async fn open(config: Config, migrate: bool) -> Result<Opened, StartError> {
+/// What to do about migrations that the database has not had.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Migrate {
+    Always,
+    /// A command may start a database, but not change one under a server that runs on it.
+    IfEmpty,
+    Never,
+}
+
+/// Opens database, secrets and profile.
+pub async fn open(config: Config, migrate: Migrate) -> Result<Opened, StartError> {
     let profile = Profile::load(&config.profile).map_err(StartError::Refused)?;
     let failed = |error| StartError::Database {
         url: without_password(&config.database_url),
         error,
     };
     let db = Db::connect(&config.database_url).await.map_err(failed)?;
-    if migrate {
+    let empty = db.is_empty().await.map_err(failed)?;
+    if migrate == Migrate::Always || (migrate == Migrate::IfEmpty && empty) {
         db.migrate().await.map_err(failed)?;
     } else {
         let pending = db.pending_migrations().await.map_err(failed)?;
@@ -80,7 +93,7 @@ pub async fn open(config: Config, migrate: bool) -> Result<Opened, StartError> {
     let clock = Clock::system();
     let rng = Rng::system();
     let peppers = secrets::load(&db, &config.secrets_file, &rng).await?;
-    let (usage, usage_writer) = Buffer::start(db.clone(), clock.clone());
+    let (usage, usage_writer) = Buffer::start(db.clone());
     let state = AppState::new(Shared {
         keys: SecretCache::new(&db),
         tokens: SecretCache::new(&db),
@@ -135,11 +148,11 @@ pub async fn serve(opened: Opened, ready: impl FnOnce(&Config)) -> Result<(), St
     workers.spawn({
         let (state, stop) = (state.clone(), stop.clone());
         async move {
-            let distrust = || {
-                state.keys.distrust();
-                state.tokens.distrust();
+            let trust = |trusted| {
+                state.keys.trust(trusted);
+                state.tokens.trust(trusted);
             };
-            follow_changes(state.db.clone(), distrust, stop).await;
+            follow_changes(state.db.clone(), trust, stop).await;
         }
     });
     workers.spawn(housekeep(state.clone(), stop.clone()));
@@ -153,17 +166,14 @@ pub async fn serve(opened: Opened, ready: impl FnOnce(&Config)) -> Result<(), St
     .await
     .is_err()
     {
-        tracing::warn!("some requests took too long and were cut off");
-        servers.shutdown().await;
+        tracing::warn!("some requests take too long and are cut off");
     }
     while workers.join_next().await.is_some() {}
-    let db = state.db.clone();
-    // The last state holds the last way into the usage queue; the writer ends once it is empty.
-    drop(state);
+    state.usage.finish();
     if tokio::time::timeout(DRAIN, usage_writer).await.is_err() {
         tracing::error!("usage rows were left unwritten");
     }
-    db.close().await;
+    state.db.close().await;
     Ok(())
 }
 
@@ -216,7 +226,8 @@ async fn housekeep(state: AppState, stop: CancellationToken) {
             let now = state.clock.now();
             let mut tx = state.db.begin().await?;
             accounts::store::delete_expired(&mut tx, now, now - DAY).await?;
-            tx.commit().await
+            tx.commit().await?;
+            state.db.prune_changes(now).await
         };
         if let Err(error) = clean.await {
             tracing::warn!(%error, "what has expired could not be removed");
@@ -245,14 +256,18 @@ async fn asked_to_stop() {
     }
 }
 
-/// The URL as it may be logged.
+/// As much of the URL as may be logged: a password may stand before the host or in the query.
 fn without_password(url: &str) -> String {
+    if url.starts_with("sqlite:") {
+        return url.to_owned();
+    }
     match url::Url::parse(url) {
-        Ok(mut parsed) if parsed.password().is_some() => {
-            // Only fails for URLs that cannot have one.
-            let _ = parsed.set_password(Some("…"));
-            parsed.to_string()
-        }
-        _ => url.to_owned(),
+        Ok(parsed) => format!(
+            "{}://{}{}",
+            parsed.scheme(),
+            parsed.host_str().unwrap_or_default(),
+            parsed.path()
+        ),
+        Err(_) => "postgres://…".to_owned(),
     }
 }

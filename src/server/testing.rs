@@ -104,7 +104,7 @@ impl TestApp {
         let clock = Clock::fixed(jiff::Timestamp::now().as_millisecond());
         let config = Config::resolve(Settings::default(), true).expect("defaults resolve");
         let db = test.db.clone();
-        let (usage, _) = Buffer::start(db.clone(), clock.clone());
+        let (usage, _) = Buffer::start(db.clone());
         let state = AppState::new(Shared {
             config,
             keys: SecretCache::new(&db),

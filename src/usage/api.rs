@@ -25,14 +25,14 @@ pub async fn overview(environment: String) -> Result<Overview, UiError> {
 
     let viewer = viewer::with_any_role(keys::policy::READERS)?;
     let state = page::state()?;
+    let environment = &page::environment(&state, &environment)?.id;
     let load = async {
         let now = state.clock.now();
         let workspace = viewer.workspace_id();
         let mut reader = state.db.read().await?;
-        let (active_keys, _) =
-            keys::store::count(&mut reader, workspace, &environment, now).await?;
+        let (active_keys, _) = keys::store::count(&mut reader, workspace, environment, now).await?;
         let two_days =
-            store::hours(&mut reader, workspace, &environment, None, now - 2 * DAY).await?;
+            store::hours(&mut reader, workspace, environment, None, now - 2 * DAY).await?;
         let today = now / HOUR - 23;
         let hours = view::by_hour(&two_days, 24, now);
         let mut denials: std::collections::BTreeMap<&str, i64> = std::collections::BTreeMap::new();
@@ -50,7 +50,7 @@ pub async fn overview(environment: String) -> Result<Overview, UiError> {
         let recent = store::list(
             &mut reader,
             workspace,
-            &environment,
+            environment,
             &RequestFilter::default(),
             None,
             RECENT,
@@ -93,13 +93,14 @@ pub async fn list_requests(
 
     let viewer = viewer::with_any_role(policy::READERS)?;
     let state = page::state()?;
+    let environment = &page::environment(&state, &environment)?.id;
     let load = async {
         let mut reader = state.db.read().await?;
         let limit = i64::try_from(ROWS).unwrap_or(0) + 1;
         let mut rows = store::list(
             &mut reader,
             viewer.workspace_id(),
-            &environment,
+            environment,
             &filter.clean(),
             before.as_deref().filter(|id| is_id(id, "req")),
             limit,

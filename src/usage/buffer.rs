@@ -14,10 +14,11 @@ use std::{
 };
 
 use tokio::{sync::mpsc, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     db::{Db, DbError},
-    server::clock::{Clock, HOUR, Millis, SECOND},
+    server::clock::{HOUR, Millis, SECOND},
 };
 
 /// What a crash may lose of requests that carry no amount.
@@ -68,8 +69,10 @@ impl Door {
 #[derive(Clone)]
 pub struct Buffer {
     rows: mpsc::Sender<RequestRow>,
-    /// When the oldest unwritten row was judged; `i64::MAX` when all are written.
+    /// When the oldest row of the group being written was judged; those in the queue are younger. `i64::MAX` when
+    /// nothing waits. Only the writer sets it.
     oldest: Arc<AtomicI64>,
+    finish: CancellationToken,
 }
 
 /// The queue was full, so the request must not pass.
@@ -77,12 +80,26 @@ pub struct Buffer {
 pub struct Full;
 
 impl Buffer {
-    /// Starts the writer. It ends, everything written, once every `Buffer` is dropped or the database is gone.
-    pub fn start(db: Db, clock: Clock) -> (Self, JoinHandle<()>) {
+    /// Starts the writer. It ends, everything written, after [`Buffer::finish`].
+    pub fn start(db: Db) -> (Self, JoinHandle<()>) {
         let (rows, queue) = mpsc::channel(CAPACITY);
-        let oldest = Arc::new(AtomicI64::new(i64::MAX));
-        let writer = tokio::spawn(write(db, clock, queue, oldest.clone()));
-        (Self { rows, oldest }, writer)
+        let buffer = Self {
+            rows,
+            oldest: Arc::new(AtomicI64::new(i64::MAX)),
+            finish: CancellationToken::new(),
+        };
+        let writer = tokio::spawn(write(
+            db,
+            queue,
+            buffer.oldest.clone(),
+            buffer.finish.clone(),
+        ));
+        (buffer, writer)
+    }
+
+    /// Takes no more rows; the writer ends once those that it has are written.
+    pub fn finish(&self) {
+        self.finish.cancel();
     }
 
     /// Whether requests may be judged: what was judged before is written or young.
@@ -92,21 +109,35 @@ impl Buffer {
 
     /// Hands over a row without waiting.
     pub fn push(&self, row: RequestRow) -> Result<(), Full> {
-        self.oldest.fetch_min(row.at, Ordering::Relaxed);
         self.rows.try_send(row).map_err(|_| Full)
     }
 }
 
 async fn write(
     db: Db,
-    clock: Clock,
     mut queue: mpsc::Receiver<RequestRow>,
     oldest: Arc<AtomicI64>,
+    finish: CancellationToken,
 ) {
     let mut group = Vec::with_capacity(GROUP);
-    while queue.recv_many(&mut group, GROUP).await > 0 {
+    loop {
+        if queue.is_empty() {
+            oldest.store(i64::MAX, Ordering::Relaxed);
+        }
+        let received = tokio::select! {
+            received = queue.recv_many(&mut group, GROUP) => received,
+            () = finish.cancelled(), if !queue.is_closed() => {
+                queue.close();
+                continue;
+            }
+        };
+        if received == 0 {
+            return;
+        }
+        let first = group.iter().map(|row| row.at).min().unwrap_or(i64::MAX);
+        oldest.store(first, Ordering::Relaxed);
         // Wait for company, unless the group is full already or no more will come.
-        if group.len() < GROUP && !queue.is_closed() {
+        if group.len() < GROUP && !finish.is_cancelled() {
             tokio::time::sleep(WINDOW).await;
             while group.len() < GROUP
                 && let Ok(row) = queue.try_recv()
@@ -126,12 +157,6 @@ async fn write(
         }
         metrics::counter!("latchkey_usage_rows_total").increment(group.len() as u64);
         group.clear();
-        // What came meanwhile is younger than this moment less the time it took; being cautious costs nothing.
-        let now = clock.now();
-        oldest.store(
-            if queue.is_empty() { i64::MAX } else { now },
-            Ordering::Relaxed,
-        );
     }
 }
 
@@ -141,7 +166,7 @@ pub async fn store(db: &Db, rows: &[RequestRow]) -> Result<(), DbError> {
     let mut hours: HashMap<(&str, &str, &str, Millis, &str), i64> = HashMap::new();
     let mut last: HashMap<&str, &RequestRow> = HashMap::new();
     for row in rows {
-        crate::execute!(
+        let inserted = crate::execute!(
             tx,
             "insert into requests (id, workspace_id, environment, key_id, at, door, code, status, method, path,
                                    scope, ip, agent, latency_us)
@@ -162,6 +187,10 @@ pub async fn store(db: &Db, rows: &[RequestRow]) -> Result<(), DbError> {
             row.agent.as_deref(),
             row.latency_us
         )?;
+        // A group is tried again if its commit was not heard of; what it wrote then is not counted twice.
+        if inserted == 0 {
+            continue;
+        }
         *hours
             .entry((
                 &row.workspace_id,
