@@ -11,12 +11,7 @@ use axum::{
 use serde_json::json;
 use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
 
-use super::{
-    error::AppError,
-    headers, request_id,
-    run::{PATIENCE, metrics_handle},
-    state::AppState,
-};
+use super::{PATIENCE, error::AppError, headers, metrics, request_id, state::AppState};
 use crate::{db::installation, error::UiErrorKind, gateway::verify};
 
 /// Largest question read; a key, a scope expression and their neighbours are a few kilobytes.
@@ -27,7 +22,7 @@ pub fn router(state: &AppState) -> Router {
         .route("/v1/keys/verify", post(verify::handle))
         .route("/healthz", get(|| async { Json(json!({ "ok": true })) }))
         .route("/readyz", get(ready))
-        .route("/metrics", get(metrics))
+        .route("/metrics", get(show_metrics))
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(MAX_BODY))
@@ -68,10 +63,10 @@ async fn ready(State(state): State<AppState>) -> Response {
     }
 }
 
-async fn metrics() -> Response {
+async fn show_metrics() -> Response {
     (
         [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
-        metrics_handle().render(),
+        metrics::handle().render(),
     )
         .into_response()
 }

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod config;
 pub mod error;
 mod headers;
+mod metrics;
 pub mod page;
 pub mod portal;
 pub mod prefs;
@@ -16,3 +17,8 @@ pub mod secrets;
 pub mod state;
 #[cfg(test)]
 pub mod testing;
+
+use std::time::Duration;
+
+/// How long a request may take to be read and answered, a form that trickles in included.
+const PATIENCE: Duration = Duration::from_secs(30);

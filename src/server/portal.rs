@@ -13,7 +13,7 @@ use axum::{
 use leptos::prelude::provide_context;
 use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer, timeout::TimeoutLayer};
 
-use super::{assets, headers, page, request_id, run::PATIENCE, state::AppState};
+use super::{PATIENCE, assets, headers, page, request_id, state::AppState};
 use crate::{
     accounts::{self, ROUTES, guard, session, viewer},
     error::{UiError, UiErrorKind},

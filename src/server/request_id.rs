@@ -8,10 +8,7 @@ use axum::{
 };
 use tracing::Instrument;
 
-use super::state::AppState;
-
-/// Name of the histogram of request durations, in seconds.
-pub const REQUEST_SECONDS: &str = "latchkey_http_request_seconds";
+use super::{metrics::REQUEST_SECONDS, state::AppState};
 
 tokio::task_local! {
     static REQUEST_ID: String;

@@ -1,9 +1,8 @@
 //! Start and stop.
 
-use std::{net::SocketAddr, sync::OnceLock, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use axum::{Router, middleware};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -16,7 +15,7 @@ use super::{
     api,
     clock::{Clock, DAY, Rng},
     config::Config,
-    headers, portal, request_id, secrets,
+    headers, metrics, portal, request_id, secrets,
     state::{AppState, Shared},
 };
 use crate::{
@@ -30,13 +29,8 @@ use crate::{
 /// Name of the mark that a demo database bears; its sign-ins are known to everybody.
 pub const DEMO_MARK: &str = "demo";
 
-/// How long a request may take to be read and answered, a form that trickles in included.
-pub const PATIENCE: Duration = Duration::from_secs(30);
-
 /// How long requests that are being answered may take once the process was asked to stop.
 const DRAIN: Duration = Duration::from_secs(4);
-/// Seconds; from a cached verdict to a sign-in that waited its turn.
-const REQUEST_BUCKETS: &[f64] = &[0.0002, 0.001, 0.005, 0.02, 0.1, 0.5, 2.0];
 /// How often what has expired is removed.
 const HOUSEKEEPING: Duration = Duration::from_mins(10);
 
@@ -124,7 +118,7 @@ pub async fn serve(opened: Opened, ready: impl FnOnce(&Config)) -> Result<(), St
         state,
         usage_writer,
     } = opened;
-    metrics_handle();
+    metrics::handle();
     let stop = CancellationToken::new();
     let mut servers = JoinSet::new();
     let mut listeners = vec![
@@ -192,33 +186,6 @@ pub fn api_router(state: &AppState) -> Router {
     api::router(state)
 }
 
-/// What `/metrics` shows. There is one recorder in a process.
-pub fn metrics_handle() -> &'static PrometheusHandle {
-    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
-    HANDLE.get_or_init(|| {
-        let recorder = PrometheusBuilder::new()
-            .set_buckets(REQUEST_BUCKETS)
-            .unwrap_or_else(|_| PrometheusBuilder::new())
-            .build_recorder();
-        let handle = recorder.handle();
-        if metrics::set_global_recorder(recorder).is_err() {
-            tracing::warn!("another metrics recorder was there first");
-        }
-        metrics::describe_histogram!(
-            request_id::REQUEST_SECONDS,
-            metrics::Unit::Seconds,
-            "Requests answered, by listener and outcome"
-        );
-        metrics::describe_counter!("latchkey_judged_total", "Requests judged, by door and code");
-        metrics::describe_counter!("latchkey_usage_rows_total", "Usage rows written");
-        metrics::describe_counter!(
-            "latchkey_usage_write_failures_total",
-            "Tries to write usage rows that failed"
-        );
-        handle
-    })
-}
-
 /// Removes what has run out.
 async fn housekeep(state: AppState, stop: CancellationToken) {
     loop {
@@ -232,7 +199,7 @@ async fn housekeep(state: AppState, stop: CancellationToken) {
         if let Err(error) = clean.await {
             tracing::warn!(%error, "what has expired could not be removed");
         }
-        metrics_handle().run_upkeep();
+        metrics::handle().run_upkeep();
         tokio::select! {
             () = tokio::time::sleep(HOUSEKEEPING) => {}
             () = stop.cancelled() => return,
