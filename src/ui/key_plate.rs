@@ -28,15 +28,15 @@ pub fn KeyPlate(plate: Plate, #[prop(optional)] head: bool) -> impl IntoView {
         "text-test"
     };
     let label_class = if head {
-        "block truncate text-h2"
+        "block w-0 min-w-full truncate text-h2"
     } else {
-        "block truncate font-medium"
+        "block w-0 min-w-full truncate font-medium"
     };
     let ends = if plate.last.is_empty() {
         view! { <span class="block text-small text-ink-3">"No secret yet"</span> }.into_any()
     } else {
         view! {
-            <span class="block truncate font-mono text-mono text-ink-2">
+            <span class="block font-mono text-mono whitespace-nowrap text-ink-2">
                 <span class=prefix_class>{plate.prefix}</span>
                 {format!("{}…{}", plate.first, plate.last)}
             </span>
@@ -46,7 +46,8 @@ pub fn KeyPlate(plate: Plate, #[prop(optional)] head: bool) -> impl IntoView {
     view! {
         <span class="flex min-w-0 items-center gap-3">
             <Bitting id=plate.id head=head />
-            <span class="min-w-0">
+            // The label gives way before the key's own characters do.
+            <span class="min-w-fit flex-1">
                 <span class=label_class title=plate.label>
                     {plate.label.clone()}
                 </span>
