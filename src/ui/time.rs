@@ -29,13 +29,14 @@ pub fn AbsoluteTime(at: i64, #[prop(into)] zone: String) -> impl IntoView {
     }
 }
 
-/// "22 Nov 14:02:07.318", for lists whose head names the zone.
+/// "22 Nov 14:02:07.318", for lists whose head names the zone; without the milliseconds where there is little room.
 #[component]
 pub fn ExactTime(at: i64, #[prop(into)] zone: String) -> impl IntoView {
-    let text = zoned(at, &zone).strftime("%-d %b %H:%M:%S%.3f").to_string();
+    let zoned = zoned(at, &zone);
     view! {
         <time datetime=machine(at) title=absolute_long(at, &zone) class="whitespace-nowrap">
-            {text}
+            {zoned.strftime("%-d %b %H:%M:%S").to_string()}
+            <span class="max-sm:hidden">{zoned.strftime("%.3f").to_string()}</span>
         </time>
     }
 }
