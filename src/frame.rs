@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 use leptos_meta::Title;
+use leptos_router::hooks::use_params_map;
 
 use crate::{
     accounts::{ROUTES, Viewer},
@@ -82,6 +83,14 @@ pub fn here() -> Result<Here, UiError> {
         now: state.clock.now(),
         zone: prefs::zone(&parts.headers),
     })
+}
+
+/// The `{id}` of the page's path. What is no id of ours is found by nothing.
+pub fn path_id() -> String {
+    use_params_map()
+        .get_untracked()
+        .get("id")
+        .unwrap_or_default()
 }
 
 /// A signed-in page.

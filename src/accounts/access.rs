@@ -13,6 +13,7 @@ use axum::{
 use super::{Viewer, viewer};
 use crate::{
     error::{UiError, UiErrorKind},
+    keys::policy,
     server::page,
     workspaces::Role::{self, Admin, Auditor, Checker, Developer},
 };
@@ -34,7 +35,7 @@ pub struct Route {
     pub access: Access,
 }
 
-const READ_KEYS: Access = Access::Any(&[Developer, Checker, Auditor, Admin]);
+const READ_KEYS: Access = Access::Any(policy::READERS);
 const READ_AUDIT: Access = Access::Any(&[Auditor, Admin]);
 const MAKE_KEYS: Access = Access::Any(&[Developer]);
 /// Checkers may stop any key, developers their own; which key is the operation's to judge.

@@ -94,15 +94,6 @@ pub async fn set_pin(tx: &mut Tx, user_id: &str, pin_hash: &str) -> Result<(), D
     Ok(())
 }
 
-pub async fn clear_pin(tx: &mut Tx, user_id: &str) -> Result<(), DbError> {
-    crate::execute!(
-        tx,
-        "update users set pin_hash = null where id = $1",
-        user_id
-    )?;
-    Ok(())
-}
-
 pub async fn insert_session(
     tx: &mut Tx,
     id_hash: [u8; 32],

@@ -1,7 +1,7 @@
 //! The overview and the log.
 
 use leptos::prelude::*;
-use leptos_router::hooks::{use_params_map, use_query_map};
+use leptos_router::hooks::use_query_map;
 
 use super::{
     api::{list_requests, overview, request_detail},
@@ -366,10 +366,7 @@ fn latency(us: i64) -> String {
 
 #[component]
 pub fn RequestPage() -> impl IntoView {
-    let id = use_params_map()
-        .get_untracked()
-        .get("id")
-        .unwrap_or_default();
+    let id = frame::path_id();
     let load = async move {
         let here = frame::here()?;
         let detail = request_detail(id).await?;

@@ -1,7 +1,6 @@
 //! A key's own page.
 
 use leptos::prelude::*;
-use leptos_router::hooks::use_params_map;
 
 use super::{plate, status};
 use crate::keys::{api::key_detail, types::KeyDetail};
@@ -22,10 +21,7 @@ use crate::{
 
 #[component]
 pub fn KeyDetailPage() -> impl IntoView {
-    let id = use_params_map()
-        .get_untracked()
-        .get("id")
-        .unwrap_or_default();
+    let id = frame::path_id();
     let load = async move {
         let here = frame::here()?;
         let detail = key_detail(id).await?;

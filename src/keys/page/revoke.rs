@@ -1,7 +1,6 @@
 //! Revoking, with its consequences named.
 
 use leptos::prelude::*;
-use leptos_router::hooks::use_params_map;
 
 use super::plate;
 use crate::keys::{api::revoke_consequences, types::Consequences};
@@ -22,10 +21,7 @@ use crate::{
 
 #[component]
 pub fn RevokePage() -> impl IntoView {
-    let id = use_params_map()
-        .get_untracked()
-        .get("id")
-        .unwrap_or_default();
+    let id = frame::path_id();
     let load = async move {
         let here = frame::here()?;
         let consequences = revoke_consequences(id).await?;
