@@ -39,6 +39,11 @@ pub mod audit;
 pub mod webhooks;
 
 #[cfg(feature = "ssr")]
+pub mod mail;
+#[cfg(feature = "ssr")]
+pub mod notices;
+
+#[cfg(feature = "ssr")]
 pub mod admin;
 
 #[cfg(feature = "ssr")]

@@ -22,10 +22,14 @@ use crate::{
 pub enum Access {
     /// Signing in, and what stands before it.
     Anyone,
+    /// Any person, also one who has yet to set up the second factor that their workspace asks for.
+    Enrolling,
     /// Any person, of any workspace or none.
     SignedIn,
     /// Members of the workspace with one of these roles.
     Any(&'static [Role]),
+    /// Who runs the installation.
+    Operator,
 }
 
 #[derive(Clone, Debug)]
@@ -63,10 +67,10 @@ pub const ROUTES: &[Route] = &[
     post("/login", Access::Anyone),
     post("/theme", Access::Anyone),
     post("/shortcuts", Access::Anyone),
-    post("/logout", Access::SignedIn),
-    post("/workspaces/switch", Access::SignedIn),
-    get("/settings/security", Access::SignedIn),
-    post("/settings/security", Access::SignedIn),
+    post("/logout", Access::Enrolling),
+    post("/workspaces/switch", Access::Enrolling),
+    get("/settings/security", Access::Enrolling),
+    post("/settings/security", Access::Enrolling),
     get("/dashboard", READ_KEYS),
     get("/dashboard/api", READ_KEYS),
     post("/search", READ_KEYS),
@@ -96,11 +100,18 @@ impl Access {
     pub fn admits(self, viewer: Option<&Viewer>) -> bool {
         match self {
             Self::Anyone => true,
-            Self::SignedIn => viewer.is_some(),
-            Self::Any(roles) => viewer.is_some_and(|viewer| viewer.has_any(roles)),
+            Self::Enrolling => viewer.is_some(),
+            Self::SignedIn => viewer.is_some_and(|viewer| !viewer.must_enrol()),
+            Self::Any(roles) => {
+                viewer.is_some_and(|viewer| !viewer.must_enrol() && viewer.has_any(roles))
+            }
+            Self::Operator => viewer.is_some_and(|viewer| !viewer.must_enrol() && viewer.operator),
         }
     }
 }
+
+/// Where those are led who lack a second factor that their workspace asks for.
+const ENROL: &str = "/settings/security?enrol=1";
 
 /// Stands before every route: sends the signed-out to sign in, tells the rest what they lack.
 pub async fn guard(route: &'static Route, request: Request, next: Next) -> Response {
@@ -124,13 +135,25 @@ pub async fn guard(route: &'static Route, request: Request, next: Next) -> Respo
                 .finish();
             Redirect::to(&format!("/login?{query}")).into_response()
         }
-        (Some(viewer), Access::Any(roles)) => {
-            let error = match viewer.workspace {
-                Some(_) => viewer::not_allowed(roles),
-                None => UiError::new(
+        (Some(viewer), _) if viewer.must_enrol() => {
+            if is_page {
+                Redirect::to(ENROL).into_response()
+            } else {
+                page::told(UiError::new(
                     UiErrorKind::NotAllowed,
-                    "You belong to no workspace yet. An admin of one can add you.",
+                    "This workspace asks its members for a second factor. Set one up first.",
+                ))
+            }
+        }
+        (Some(viewer), access) => {
+            let error = match access {
+                Access::Any(roles) if viewer.workspace.is_some() => viewer::not_allowed(roles),
+                Access::Any(_) => UiError::new(
+                    UiErrorKind::NotAllowed,
+                    "You belong to no workspace yet. Create one, or ask an admin of one to invite you.",
                 ),
+                // To everybody else the installation's own pages do not exist.
+                _ => UiError::new(UiErrorKind::NotFound, "Nothing here that you can see."),
             };
             if is_page {
                 page::refuse(request, error).await
@@ -138,6 +161,6 @@ pub async fn guard(route: &'static Route, request: Request, next: Next) -> Respo
                 page::told(error)
             }
         }
-        (_, _) => page::told(viewer::signed_out()),
+        (None, _) => page::told(viewer::signed_out()),
     }
 }

@@ -1,11 +1,15 @@
 //! People: signing in and out, their sessions, their PIN, and the fresh proof that a delicate action asks for.
 
 mod access;
+pub mod confirm;
+pub mod factors;
+pub mod links;
 pub mod ops;
 pub mod page;
 pub mod password;
 pub mod post;
 pub mod session;
+pub mod settings;
 pub mod step_up;
 pub mod store;
 #[cfg(test)]

@@ -40,6 +40,11 @@ impl Typed {
         self.0.is_empty()
     }
 
+    /// What was typed, for what is no password: a code, or what a passkey answered.
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+
     fn length(&self) -> usize {
         self.0.chars().count()
     }

@@ -6,14 +6,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Viewer, password::Typed, store, tries, tries::Allowance};
+use super::{Viewer, factors, password::Typed, store, tries, tries::Allowance};
 use crate::{
     audit,
     db::Tx,
     error::UiErrorKind,
+    profiles::Profile,
     server::{
         clock::{MINUTE, Millis},
         error::AppError,
+        page::Submission,
         state::AppState,
     },
 };
@@ -21,8 +23,8 @@ use crate::{
 /// How long a proof may wait for the operation that uses it.
 const FRESH: Millis = 5 * MINUTE;
 
-/// Wrong passwords a signed-in person may type within a quarter of an hour.
-const PASSWORD_TRIES: Allowance = Allowance {
+/// Wrong passwords, codes or passkeys that a signed-in person may give within a quarter of an hour, of each.
+pub const TRIES: Allowance = Allowance {
     failures: 5,
     window: Some(15 * MINUTE),
 };
@@ -40,28 +42,67 @@ pub const FIELD: &str = "proof";
 pub enum Factor {
     Password,
     Pin,
+    Totp,
+    Passkey,
 }
 
 impl Factor {
+    pub const ALL: [Self; 4] = [Self::Password, Self::Pin, Self::Totp, Self::Passkey];
+
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Password => "password",
             Self::Pin => "pin",
+            Self::Totp => "totp",
+            Self::Passkey => "passkey",
         }
     }
 
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Password, Self::Pin]
-            .into_iter()
-            .find(|factor| factor.as_str() == text)
+        Self::ALL.into_iter().find(|factor| factor.as_str() == text)
+    }
+
+    /// As it stands within a sentence.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Password => "password",
+            Self::Pin => "PIN",
+            Self::Totp => "code",
+            Self::Passkey => "passkey",
+        }
+    }
+
+    pub fn held_by(self, viewer: &Viewer) -> bool {
+        match self {
+            Self::Password => true,
+            Self::Pin => viewer.has_pin,
+            Self::Totp => viewer.has_totp,
+            Self::Passkey => viewer.has_passkey,
+        }
     }
 }
 
 /// What a proof can be for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Action {
     CreateKey,
     SetPin,
+    ChangePassword,
+    ChangeAddress,
+    AddFactor,
+    RemoveFactor,
+    RenewRecoveryCodes,
+    ExportData,
+    CloseAccount,
+    Invite,
+    ChangeMember,
+    RemoveMember,
+    ChangeWorkspace,
+    OfferOwnership,
+    AcceptOwnership,
+    ActInWorkspace,
+    ResetFactors,
 }
 
 impl Action {
@@ -69,6 +110,30 @@ impl Action {
         match self {
             Self::CreateKey => "key.create",
             Self::SetPin => "pin.set",
+            Self::ChangePassword => "password.change",
+            Self::ChangeAddress => "address.change",
+            Self::AddFactor => "factor.add",
+            Self::RemoveFactor => "factor.remove",
+            Self::RenewRecoveryCodes => "recovery_codes.renew",
+            Self::ExportData => "data.export",
+            Self::CloseAccount => "account.close",
+            Self::Invite => "member.invite",
+            Self::ChangeMember => "member.change",
+            Self::RemoveMember => "member.remove",
+            Self::ChangeWorkspace => "workspace.change",
+            Self::OfferOwnership => "ownership.offer",
+            Self::AcceptOwnership => "ownership.accept",
+            Self::ActInWorkspace => "workspace.act",
+            Self::ResetFactors => "factors.reset",
+        }
+    }
+
+    /// The factors that may serve this action, the one asked for first at the head.
+    pub fn factors(self, profile: &Profile) -> &[Factor] {
+        match self {
+            // The password is what unlocks a PIN, and what is changed.
+            Self::SetPin | Self::ChangePassword => &[Factor::Password],
+            _ => profile.step_up.factors(self),
         }
     }
 }
@@ -80,6 +145,23 @@ pub struct Proof {
     action: Action,
 }
 
+/// Checks the factor that a form carries in its fields `factor` and `proof`, and binds the proof to `action` and
+/// `content`.
+pub async fn prove_form(
+    form: &Submission,
+    action: Action,
+    content: &impl Serialize,
+) -> Result<Proof, AppError> {
+    let (state, viewer) = (&form.state, form.viewer()?);
+    let factor = Factor::parse(form.fields.get("factor"))
+        .filter(|factor| action.factors(&state.profile).contains(factor))
+        .ok_or_else(|| {
+            AppError::field(FIELD, "Choose one of the ways to confirm that are offered.")
+        })?;
+    let typed = Typed::new(form.fields.get(FIELD));
+    prove(state, viewer, action, content, factor, &typed).await
+}
+
 /// Checks the factor and binds the proof to `action` and `content`.
 pub async fn prove(
     state: &AppState,
@@ -89,37 +171,38 @@ pub async fn prove(
     factor: Factor,
     typed: &Typed,
 ) -> Result<Proof, AppError> {
+    let user_id = &viewer.user_id;
+    let what = factor.word();
     if typed.is_empty() {
         return Err(AppError::field(
             FIELD,
             match factor {
-                Factor::Password => "Type your password to confirm it's you.",
-                Factor::Pin => "Type your PIN to confirm it's you.",
+                Factor::Password | Factor::Pin => format!("Type your {what} to confirm it's you."),
+                Factor::Totp => "Type the code that your authenticator shows.".to_owned(),
+                Factor::Passkey => {
+                    "The passkey didn't answer. Try again, or use another way.".to_owned()
+                }
             },
         ));
     }
     let user = {
         let mut reader = state.db.read().await?;
-        store::by_id(&mut reader, &viewer.user_id)
+        store::by_id(&mut reader, user_id)
             .await?
             .ok_or_else(AppError::not_found)?
     };
-    let (subject, allowance, stored) = match factor {
-        Factor::Password => (
-            format!("step-up:{}", user.id),
-            PASSWORD_TRIES,
-            user.password_hash,
-        ),
-        Factor::Pin => (
-            pin_subject(&user.id),
-            PIN_TRIES,
-            user.pin_hash.ok_or_else(|| {
-                AppError::field(
-                    FIELD,
-                    "You have no PIN yet. Set one in Settings, or use your password.",
-                )
-            })?,
-        ),
+    let subject = subject(factor, user_id);
+    let pin_hash = user.pin_hash;
+    if factor == Factor::Pin && pin_hash.is_none() {
+        return Err(AppError::field(
+            FIELD,
+            "You have no PIN yet. Set one in Settings, or use your password.",
+        ));
+    }
+    let allowance = if factor == Factor::Pin {
+        PIN_TRIES
+    } else {
+        TRIES
     };
     let left = match tries::charge(state, &subject, allowance).await {
         Ok(left) => left,
@@ -131,7 +214,16 @@ pub async fn prove(
         }
         Err(error) => return Err(error),
     };
-    let judging = state.hasher.verify(typed, Some(stored));
+    let judging = async {
+        match factor {
+            Factor::Password => state.hasher.verify(typed, Some(user.password_hash)).await,
+            Factor::Pin => state.hasher.verify(typed, pin_hash).await,
+            Factor::Totp => factors::totp::accept(state, user_id, typed.text()).await,
+            Factor::Passkey => {
+                factors::passkeys::accept(state, user_id, action.as_str(), typed.text()).await
+            }
+        }
+    };
     let fits = tries::judged(state, &[&subject], judging).await?;
     let now = state.clock.now();
     let mut tx = state.db.begin().await?;
@@ -147,10 +239,6 @@ pub async fn prove(
         )
         .await?;
         tx.commit().await?;
-        let what = match factor {
-            Factor::Password => "password",
-            Factor::Pin => "PIN",
-        };
         return Err(AppError::field(
             FIELD,
             match (left, factor) {
@@ -158,11 +246,14 @@ pub async fn prove(
                     "That PIN isn't right, and it is locked now. Your password unlocks it."
                         .to_owned()
                 }
-                (0, Factor::Password) => {
-                    "That password isn't right. Wait 15 minutes before the next try.".to_owned()
+                (0, _) => {
+                    format!("That {what} isn't right. Wait 15 minutes before the next try.")
                 }
-                (1, _) => format!("That {what} isn't right. 1 try left."),
-                _ => format!("That {what} isn't right. {left} tries left."),
+                (_, Factor::Totp) => format!(
+                    "That code isn't right, or was used before. Wait for the next one. {}",
+                    tries_left(left)
+                ),
+                _ => format!("That {what} isn't right. {}", tries_left(left)),
             },
         ));
     }
@@ -179,10 +270,27 @@ pub async fn prove(
     .await?;
     store::forget_tries(&mut tx, &subject).await?;
     if factor == Factor::Password {
-        store::forget_tries(&mut tx, &pin_subject(&viewer.user_id)).await?;
+        store::forget_tries(&mut tx, &pin_subject(user_id)).await?;
     }
     tx.commit().await?;
     Ok(proof)
+}
+
+fn tries_left(left: i64) -> String {
+    match left {
+        1 => "1 try left.".to_owned(),
+        _ => format!("{left} tries left."),
+    }
+}
+
+/// What the tries at a person's factor are counted under.
+pub fn subject(factor: Factor, user_id: &str) -> String {
+    match factor {
+        Factor::Password => format!("step-up:{user_id}"),
+        Factor::Pin => pin_subject(user_id),
+        Factor::Totp => format!("totp:{user_id}"),
+        Factor::Passkey => format!("passkey:{user_id}"),
+    }
 }
 
 impl Proof {

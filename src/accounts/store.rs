@@ -15,6 +15,24 @@ pub struct User {
     pub password_hash: String,
     pub pin_hash: Option<String>,
     pub operator: bool,
+    /// How many authenticators, passkeys and unread notices they have.
+    pub totp: i64,
+    pub passkeys: i64,
+    pub unread: i64,
+}
+
+/// A person by one condition. Who has closed their account is nobody.
+macro_rules! user_where {
+    ($condition:literal) => {
+        concat!(
+            "select u.id, u.email, u.name, u.password_hash, u.pin_hash, u.operator,
+                    (select count(*) from totp_secrets t where t.user_id = u.id) as totp,
+                    (select count(*) from passkeys p where p.user_id = u.id) as passkeys,
+                    (select count(*) from notices n where n.user_id = u.id and n.read_at is null) as unread
+             from users u where u.closed_at is null and ",
+            $condition
+        )
+    };
 }
 
 pub struct NewUser<'a> {
@@ -57,18 +75,13 @@ pub async fn by_email(reader: &mut Reader, email: &str) -> Result<Option<User>, 
     crate::fetch_optional!(
         reader,
         User,
-        "select id, email, name, password_hash, pin_hash, operator from users where email_folded = $1",
+        user_where!("u.email_folded = $1"),
         folded(email)
     )
 }
 
 pub async fn by_id(reader: &mut Reader, id: &str) -> Result<Option<User>, DbError> {
-    crate::fetch_optional!(
-        reader,
-        User,
-        "select id, email, name, password_hash, pin_hash, operator from users where id = $1",
-        id
-    )
+    crate::fetch_optional!(reader, User, user_where!("u.id = $1"), id)
 }
 
 /// Names by id, for the people who stand in a workspace's record.

@@ -17,7 +17,7 @@ use crate::{
     audit,
     error::{UiError, UiErrorKind},
     server::{address, error::AppError, state::AppState},
-    workspaces::{self, Role, Roles},
+    workspaces::{self, Grants, Role, Roles},
 };
 
 /// A signed-in person. Roles are read anew for every request, so that a change of them takes effect on the next.
@@ -27,8 +27,13 @@ pub struct Viewer {
     pub email: String,
     pub name: String,
     pub has_pin: bool,
+    pub has_totp: bool,
+    pub has_passkey: bool,
+    /// Runs the installation.
     pub operator: bool,
     pub address: Option<IpAddr>,
+    /// Notices not read yet.
+    pub unread: i64,
     /// The workspace in which they act; a person may belong to none.
     pub workspace: Option<ViewerWorkspace>,
     /// All of theirs, by id and name.
@@ -41,6 +46,8 @@ pub struct ViewerWorkspace {
     pub name: String,
     pub roles: Roles,
     pub suspended: bool,
+    /// Its members need a second factor.
+    pub require_second_factor: bool,
 }
 
 impl Viewer {
@@ -59,6 +66,19 @@ impl Viewer {
         self.workspace
             .as_ref()
             .is_some_and(|workspace| workspace.roles.include_any(roles))
+    }
+
+    pub fn has_second_factor(&self) -> bool {
+        self.has_totp || self.has_passkey
+    }
+
+    /// Whether the workspace asks for a second factor that they lack: until they have one they can do nothing else.
+    pub fn must_enrol(&self) -> bool {
+        !self.has_second_factor()
+            && self
+                .workspace
+                .as_ref()
+                .is_some_and(|workspace| workspace.require_second_factor)
     }
 
     /// An entry for the audit record of the workspace they act in, or of the installation if they have none.
@@ -124,9 +144,11 @@ async fn find(
                 name: membership.name.clone(),
                 roles: membership
                     .roles
-                    .parse()
-                    .map_err(|error| AppError::Internal(format!("stored roles: {error}")))?,
+                    .parse::<Grants>()
+                    .map_err(|error| AppError::Internal(format!("stored roles: {error}")))?
+                    .at(state.clock.now()),
                 suspended: membership.suspended_at.is_some(),
+                require_second_factor: membership.require_second_factor,
             })
         })
         .transpose()?;
@@ -135,8 +157,11 @@ async fn find(
         email: user.email,
         name: user.name,
         has_pin: user.pin_hash.is_some(),
+        has_totp: user.totp > 0,
+        has_passkey: user.passkeys > 0,
         operator: user.operator,
         address,
+        unread: user.unread,
         workspace,
         workspaces: memberships
             .into_iter()

@@ -25,7 +25,7 @@ use crate::{
         state::AppState,
     },
     usage::buffer::{self, Door, RequestRow},
-    workspaces::{self, Role, Roles},
+    workspaces::{self, Grants, Role, Roles},
 };
 
 const WORKSPACE: &str = "Harbor Coffee";
@@ -198,7 +198,7 @@ async fn sample(state: &AppState) -> Result<(), AppError> {
         accounts::store::set_pin(&mut tx, id, &pin_hash).await?;
         let joins = !roles.is_empty() && *roles != [Role::Owner];
         if joins {
-            let roles = Roles::of(roles);
+            let roles = Grants::of(roles);
             workspaces::store::add_member(&mut tx, &workspace_id, id, &roles, clock.now()).await?;
             let entry = audit::Entry {
                 chain: workspace_id.clone(),
@@ -216,13 +216,17 @@ async fn sample(state: &AppState) -> Result<(), AppError> {
         email: maker_email.to_owned(),
         name: people[0].0.to_owned(),
         has_pin: true,
+        has_totp: false,
+        has_passkey: false,
         operator: false,
         address: None,
+        unread: 0,
         workspace: Some(ViewerWorkspace {
             id: workspace_id.clone(),
             name: WORKSPACE.to_owned(),
             roles: Roles::of(&[Role::Developer]),
             suspended: false,
+            require_second_factor: false,
         }),
         workspaces: Vec::new(),
     };

@@ -13,7 +13,7 @@ use crate::{
         error::AppError,
         state::AppState,
     },
-    workspaces::{self, Role, Roles},
+    workspaces::{self, Grants, Role},
 };
 
 const MAX_NAME: usize = 100;
@@ -86,7 +86,8 @@ pub async fn create_workspace(
             )
         })?;
     workspaces::store::insert(&mut tx, &id, &name, now).await?;
-    workspaces::store::add_member(&mut tx, &id, &owner.id, &Roles::of(&[Role::Owner]), now).await?;
+    workspaces::store::add_member(&mut tx, &id, &owner.id, &Grants::of(&[Role::Owner]), now)
+        .await?;
     let detail = json!({ "name": name, "owner": owner.id });
     audit::record(&mut tx, &entry(&id, "workspace.created", &id, detail), now).await?;
     tx.commit().await?;

@@ -107,6 +107,7 @@ async fn the_secrets_file_belongs_to_one_database() {
         secrets::load(&test.db, &path, &rng)
             .await
             .expect("read")
+            .0
             .hash(b"x"),
         first
     );
@@ -138,7 +139,7 @@ async fn the_secrets_file_belongs_to_one_database() {
     let rotated = secrets::load(&test.db, &path, &rng)
         .await
         .expect("accepted");
-    assert!(rotated.hash(b"x") != first && rotated.hashes(b"x").any(|hash| hash == first));
+    assert!(rotated.0.hash(b"x") != first && rotated.0.hashes(b"x").any(|hash| hash == first));
 
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).expect("set");
     assert!(matches!(

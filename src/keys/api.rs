@@ -154,17 +154,11 @@ pub async fn key_detail(id: String) -> Result<KeyDetail, UiError> {
 #[server(name = LoadKeyForm, endpoint = "key_form", prefix = "/api")]
 pub async fn key_form() -> Result<KeyFormOptions, UiError> {
     use super::types::{EnvironmentOption, PresetOption, ScopeGroupOption, ScopeOption};
-    use crate::{
-        accounts::{Factor, viewer},
-        profiles::ScopeFlag,
-        server::page,
-        workspaces::Role,
-    };
+    use crate::{accounts::viewer, profiles::ScopeFlag, server::page, workspaces::Role};
 
-    let viewer = viewer::with_any_role(&[Role::Developer])?;
+    viewer::with_any_role(&[Role::Developer])?;
     let state = page::state()?;
     let profile = &state.profile;
-    let factors = &profile.step_up.create_key;
     Ok(KeyFormOptions {
         platform: profile.name.clone(),
         environments: profile
@@ -203,9 +197,6 @@ pub async fn key_form() -> Result<KeyFormOptions, UiError> {
                 scopes: preset.scopes.clone(),
             })
             .collect(),
-        password: factors.contains(&Factor::Password),
-        pin: factors.contains(&Factor::Pin),
-        has_pin: viewer.has_pin,
     })
 }
 

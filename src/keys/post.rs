@@ -13,16 +13,12 @@ use super::{
     store,
 };
 use crate::{
-    accounts::{
-        Factor,
-        password::Typed,
-        step_up::{self, Action},
-    },
+    accounts::step_up::{self, Action},
     error::UiErrorKind,
     server::{
         clock::is_id,
         error::AppError,
-        page::{Outcome, Submission},
+        page::{Once, Outcome, Submission},
     },
 };
 
@@ -43,7 +39,7 @@ pub async fn create(submission: Submission) -> Response {
             }
             // Sent again, as reloading the answer does: the key is there, its secret is not known any more.
             if let Some(id) = ops::made_by(state, viewer, draft).await? {
-                return Ok(Outcome::Show(Creation::AlreadyShown { id }));
+                return Ok(Outcome::Show(Once::Key(Creation::AlreadyShown { id })));
             }
             let environment = fields.get("environment");
             let key = policy::new_key(
@@ -54,23 +50,13 @@ pub async fn create(submission: Submission) -> Response {
                 None,
             );
             // Another way to confirm was asked for; the form comes back with it, and nothing is wrong with it.
-            if !fields.get("other_factor").is_empty() {
+            if form.wants_another_factor() {
                 return Ok(Outcome::Again);
             }
             let key = key.map_err(AppError::fields)?;
-            let factor = Factor::parse(fields.get("factor"))
-                .filter(|factor| state.profile.step_up.create_key.contains(factor))
-                .ok_or_else(|| {
-                    AppError::field(
-                        step_up::FIELD,
-                        "Choose one of the ways to confirm that are offered.",
-                    )
-                })?;
-            let typed = Typed::new(fields.get(step_up::FIELD));
-            let proof =
-                step_up::prove(state, viewer, Action::CreateKey, &key, factor, &typed).await?;
+            let proof = step_up::prove_form(form, Action::CreateKey, &key).await?;
             let creation = ops::create(state, viewer, draft, &key, proof).await?;
-            Ok(Outcome::Show(creation))
+            Ok(Outcome::Show(Once::Key(creation)))
         })
         .await;
     response

@@ -125,10 +125,6 @@ pub struct KeyFormOptions {
     pub environments: Vec<EnvironmentOption>,
     pub groups: Vec<ScopeGroupOption>,
     pub presets: Vec<PresetOption>,
-    /// The factors that may confirm it.
-    pub password: bool,
-    pub pin: bool,
-    pub has_pin: bool,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -2,12 +2,12 @@
 //!
 //! Nothing about a platform stands in code. A profile is read and checked once, at start.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use axum::http::{HeaderName, Method};
 use serde::{Deserialize, Deserializer, de};
 
-use crate::accounts::Factor;
+use crate::accounts::{Factor, step_up::Action};
 
 const BUILT_IN: &[(&str, &str)] = &[("revkeen", include_str!("revkeen.toml"))];
 
@@ -77,7 +77,16 @@ pub struct Environment {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StepUpFactors {
-    pub create_key: Vec<Factor>,
+    /// For every action that is not named below.
+    otherwise: Vec<Factor>,
+    #[serde(default)]
+    actions: HashMap<Action, Vec<Factor>>,
+}
+
+impl StepUpFactors {
+    pub fn factors(&self, action: Action) -> &[Factor] {
+        self.actions.get(&action).unwrap_or(&self.otherwise)
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -177,8 +186,11 @@ impl Profile {
                 return Err(format!("scope {scope} is used but not in the catalogue"));
             }
         }
-        if self.step_up.create_key.is_empty() {
-            return Err("step_up.create_key names no factor".to_owned());
+        if self.step_up.otherwise.is_empty() || self.step_up.otherwise == [Factor::Pin] {
+            return Err("step_up.otherwise needs a factor that is more than a PIN".to_owned());
+        }
+        if self.step_up.actions.values().any(Vec::is_empty) {
+            return Err("an action of step_up.actions names no factor".to_owned());
         }
         Ok(())
     }

@@ -19,6 +19,7 @@ use axum::{
 };
 use leptos::prelude::{provide_context, use_context};
 use tower_sessions::Session;
+use zeroize::Zeroizing;
 
 use super::{error::AppError, prefs, state::AppState};
 use crate::{
@@ -37,7 +38,7 @@ pub const MAX_FORM: usize = 64 * 1024;
 pub struct Fields(Vec<(String, String)>);
 
 /// Fields whose value is never put back into a page.
-const SECRET_FIELDS: &[&str] = &["password", "proof", "new_pin"];
+const SECRET_FIELDS: &[&str] = &["password", "new_password", "proof", "new_pin", "code"];
 
 impl Fields {
     fn parse(body: &[u8]) -> Option<Self> {
@@ -85,8 +86,8 @@ impl Fields {
 pub struct Answer {
     pub fields: Fields,
     pub error: Option<UiError>,
-    /// The one-time sight of a new key.
-    pub creation: Option<Arc<Creation>>,
+    /// What this answer alone shows.
+    pub once: Option<Arc<Once>>,
     /// The page itself could not be shown; the error stands in its place.
     pub refused: bool,
 }
@@ -99,6 +100,13 @@ impl Answer {
 
     pub fn value(&self, name: &str) -> String {
         self.fields.get(name).to_owned()
+    }
+
+    pub fn key(&self) -> Option<&Creation> {
+        match self.once.as_deref()? {
+            Once::Key(creation) => Some(creation),
+            _ => None,
+        }
     }
 
     pub fn error_at(&self, field: &str) -> Option<String> {
@@ -214,12 +222,23 @@ pub struct Submission {
     parts: Parts,
 }
 
+/// What is shown in one answer and never again.
+pub enum Once {
+    Key(Creation),
+    RecoveryCodes(Vec<Zeroizing<String>>),
+    /// The whole address of an invitation.
+    Invitation {
+        email: String,
+        link: Zeroizing<String>,
+    },
+}
+
 /// What comes of a form that could be served.
 pub enum Outcome {
     /// On to another page (303).
     Go(String),
     /// The page that shows what was made, this once.
-    Show(Creation),
+    Show(Once),
     /// The same page, filled as it was sent: something on it is to be asked differently.
     Again,
 }
@@ -231,6 +250,11 @@ impl Submission {
 
     pub fn parts(&self) -> &Parts {
         &self.parts
+    }
+
+    /// Whether another way to confirm was asked for: the form comes back with it, and nothing is wrong with it.
+    pub fn wants_another_factor(&self) -> bool {
+        !self.fields.get("other_factor").is_empty()
     }
 
     /// The person who sent it; the route's guard has let nobody else through.
@@ -247,9 +271,9 @@ impl Submission {
     ) -> Response {
         let (answer, retry_after) = match serve(&self).await {
             Ok(Outcome::Go(to)) => return Redirect::to(&to).into_response(),
-            Ok(Outcome::Show(creation)) => {
+            Ok(Outcome::Show(once)) => {
                 let answer = Answer {
-                    creation: Some(Arc::new(creation)),
+                    once: Some(Arc::new(once)),
                     ..Answer::default()
                 };
                 (answer, None)

@@ -86,7 +86,7 @@ pub async fn open(config: Config, migrate: Migrate) -> Result<Opened, StartError
     }
     let clock = Clock::system();
     let rng = Rng::system();
-    let peppers = secrets::load(&db, &config.secrets_file, &rng).await?;
+    let (peppers, sealer) = secrets::load(&db, &config.secrets_file, &rng).await?;
     let (usage, usage_writer) = Buffer::start(db.clone());
     let state = AppState::new(Shared {
         keys: SecretCache::new(&db),
@@ -97,6 +97,7 @@ pub async fn open(config: Config, migrate: Migrate) -> Result<Opened, StartError
         clock,
         rng,
         peppers,
+        sealer,
         profile,
         usage,
     });

@@ -10,6 +10,10 @@ use std::{
     path::Path,
 };
 
+use aes_gcm::{
+    Aes256Gcm,
+    aead::{Aead, Payload},
+};
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -47,6 +51,73 @@ fn hmac(pepper: &[u8; 32], bytes: &[u8]) -> [u8; 32] {
     mac.finalize().into_bytes().into()
 }
 
+/// Seals what must be read again, such as a TOTP secret, with AES-256-GCM under the master key; never printed.
+///
+/// A sealed text is the first 4 bytes of the key's fingerprint, a nonce of 12 bytes, and the ciphertext with its tag.
+/// It is bound to its place, such as `totp:usr_…`: copied to another row it does not open.
+#[derive(Clone)]
+pub struct Sealer(Vec<(KeyTag, Aes256Gcm)>);
+
+type KeyTag = [u8; 4];
+
+const NONCE: usize = 12;
+
+impl Sealer {
+    fn new(keys: &[Zeroizing<[u8; 32]>]) -> Self {
+        let tag = |key: &[u8; 32]| -> KeyTag {
+            let digest = Sha256::new()
+                .chain_update(b"latchkey master key")
+                .chain_update(key)
+                .finalize();
+            [digest[0], digest[1], digest[2], digest[3]]
+        };
+        Self(
+            keys.iter()
+                .map(|key| (tag(key), Aes256Gcm::new((&**key).into())))
+                .collect(),
+        )
+    }
+
+    /// Seals under the current key.
+    pub fn seal(&self, rng: &Rng, place: &str, text: &[u8]) -> Vec<u8> {
+        let (tag, cipher) = &self.0[0];
+        let nonce = rng.bytes::<NONCE>();
+        let payload = Payload {
+            msg: text,
+            aad: place.as_bytes(),
+        };
+        let sealed = cipher
+            .encrypt(&nonce.into(), payload)
+            .expect("what is sealed here is far below the cipher's 64 GiB");
+        [tag.as_slice(), &nonce, &sealed].concat()
+    }
+
+    /// Opens what was sealed for that place under any accepted key; nothing if it was not, or was tampered with.
+    pub fn open(&self, place: &str, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let (tag, rest) = sealed.split_first_chunk::<4>()?;
+        let (nonce, text) = rest.split_first_chunk::<NONCE>()?;
+        let payload = || Payload {
+            msg: text,
+            aad: place.as_bytes(),
+        };
+        self.0
+            .iter()
+            .filter(|(known, _)| known == tag)
+            .find_map(|(_, cipher)| cipher.decrypt(&(*nonce).into(), payload()).ok())
+            .map(Zeroizing::new)
+    }
+
+    #[cfg(test)]
+    pub fn fixed(keys: &[[u8; 32]]) -> Self {
+        Self::new(
+            &keys
+                .iter()
+                .map(|key| Zeroizing::new(*key))
+                .collect::<Vec<_>>(),
+        )
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum SecretsError {
     #[error("{path}: {error}")]
@@ -75,7 +146,7 @@ struct Content {
 }
 
 /// Reads the file, or makes it if the database has never seen one.
-pub async fn load(db: &Db, path: &Path, rng: &Rng) -> Result<Peppers, SecretsError> {
+pub async fn load(db: &Db, path: &Path, rng: &Rng) -> Result<(Peppers, Sealer), SecretsError> {
     let name = path.display().to_string();
     let mut tx = db.begin().await?;
     tx.serialise("installation").await?;
@@ -121,7 +192,7 @@ pub async fn load(db: &Db, path: &Path, rng: &Rng) -> Result<Peppers, SecretsErr
         }
     }
     tx.commit().await?;
-    Ok(Peppers(peppers))
+    Ok((Peppers(peppers), Sealer::new(&masters)))
 }
 
 fn create(path: &Path, rng: &Rng) -> std::io::Result<Content> {
@@ -172,4 +243,38 @@ fn fingerprint(key: &[u8; 32]) -> String {
     digest.update(b"latchkey secrets fingerprint");
     digest.update(key);
     hex::encode(digest.finalize())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sealed_text_opens_in_its_place_alone_and_under_any_accepted_key() {
+        let rng = Rng::seeded(7);
+        let old = Sealer::fixed(&[[1; 32]]);
+        let sealed = old.seal(&rng, "totp:usr_1", b"secret");
+        assert!(!sealed.windows(6).any(|part| part == b"secret"));
+        assert_ne!(sealed, old.seal(&rng, "totp:usr_1", b"secret"));
+        let rotated = Sealer::fixed(&[[2; 32], [1; 32]]);
+        assert_eq!(
+            rotated
+                .open("totp:usr_1", &sealed)
+                .expect("it opens")
+                .as_slice(),
+            b"secret"
+        );
+        assert!(rotated.open("totp:usr_2", &sealed).is_none());
+        assert!(
+            Sealer::fixed(&[[2; 32]])
+                .open("totp:usr_1", &sealed)
+                .is_none()
+        );
+        for place in 0..sealed.len() {
+            let mut damaged = sealed.clone();
+            damaged[place] ^= 1;
+            assert!(old.open("totp:usr_1", &damaged).is_none(), "{place}");
+        }
+        assert!(old.open("totp:usr_1", &sealed[..10]).is_none());
+    }
 }

@@ -5,7 +5,7 @@ use std::{ops::Deref, sync::Arc};
 use super::{
     clock::{Clock, Rng},
     config::Config,
-    secrets::Peppers,
+    secrets::{Peppers, Sealer},
 };
 use crate::{
     accounts::password::Hasher,
@@ -26,6 +26,7 @@ pub struct Shared {
     pub clock: Clock,
     pub rng: Rng,
     pub peppers: Peppers,
+    pub sealer: Sealer,
     pub profile: Profile,
     pub hasher: Hasher,
     pub keys: SecretCache<KeyRecord>,

@@ -15,7 +15,7 @@ use super::{
     clock::{Clock, Rng},
     config::{Config, Settings},
     portal, run,
-    secrets::Peppers,
+    secrets::{Peppers, Sealer},
     state::{AppState, Shared},
 };
 use crate::{
@@ -30,7 +30,7 @@ use crate::{
     keys::policy,
     profiles::Profile,
     usage::buffer::Buffer,
-    workspaces::{self, Role, Roles},
+    workspaces::{self, Grants, Role, Roles},
 };
 
 pub const PASSWORD: &str = "a long enough password";
@@ -113,6 +113,7 @@ impl TestApp {
             clock: clock.clone(),
             rng: Rng::system(),
             peppers: Peppers::fixed(&[[1; 32]]),
+            sealer: Sealer::fixed(&[[2; 32]]),
             profile: Profile::load("revkeen").expect("it loads"),
             hasher: Hasher::default(),
             usage,
@@ -143,6 +144,7 @@ impl TestApp {
         let now = self.clock.now();
         let id = self.state.rng.id("usr", now);
         let email = format!("{id}@example.test");
+        let grants = Grants::of(roles);
         let roles = Roles::of(roles);
         let mut tx = self.state.db.begin().await.expect("a transaction");
         accounts::store::insert(
@@ -161,7 +163,7 @@ impl TestApp {
         accounts::store::set_pin(&mut tx, &id, &HASHES.1)
             .await
             .expect("set");
-        workspaces::store::add_member(&mut tx, workspace_id, &id, &roles, now)
+        workspaces::store::add_member(&mut tx, workspace_id, &id, &grants, now)
             .await
             .expect("added");
         tx.commit().await.expect("committed");
@@ -185,13 +187,17 @@ impl TestApp {
             email: someone.email.clone(),
             name: "Test Person".to_owned(),
             has_pin: true,
+            has_totp: false,
+            has_passkey: false,
             operator: false,
             address: None,
+            unread: 0,
             workspace: Some(ViewerWorkspace {
                 id: someone.workspace_id.clone(),
                 name: "Test".to_owned(),
                 roles: someone.roles.clone(),
                 suspended: false,
+                require_second_factor: false,
             }),
             workspaces: Vec::new(),
         }

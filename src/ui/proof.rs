@@ -27,7 +27,7 @@ impl Factor {
         match self {
             Self::Password => "password",
             Self::Pin => "pin",
-            Self::Code => "code",
+            Self::Code => "totp",
             Self::Passkey => "passkey",
         }
     }
@@ -79,6 +79,9 @@ pub fn Proof(
     /// The block ends a dialog: its foot is aligned right.
     #[prop(optional)]
     dialog: bool,
+    /// What a passkey is asked for, as its challenge names it.
+    #[prop(optional, into)]
+    purpose: String,
 ) -> impl IntoView {
     let field = match factor {
         Factor::Password => Some(("Password", FieldKind::Password)),
@@ -134,7 +137,7 @@ pub fn Proof(
         Kind::Solid
     };
     view! {
-        <section data-proof aria-labelledby="proof-title" class=if dialog { "px-6 pt-4 pb-6" } else { "card p-4" }>
+        <section data-proof data-purpose=purpose aria-labelledby="proof-title" class=if dialog { "px-6 pt-4 pb-6" } else { "card p-4" }>
             <h3 id="proof-title" class="font-semibold">
                 "Confirm it’s you."
             </h3>

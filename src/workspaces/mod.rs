@@ -3,4 +3,4 @@
 mod roles;
 pub mod store;
 
-pub use roles::{Role, Roles};
+pub use roles::{Grant, Grants, Role, Roles};

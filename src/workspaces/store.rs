@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::Roles;
+use super::Grants;
 use crate::{
     db::{DbError, Reader, Tx},
     server::clock::Millis,
@@ -15,6 +15,7 @@ pub struct Membership {
     pub name: String,
     pub roles: String,
     pub suspended_at: Option<Millis>,
+    pub require_second_factor: bool,
 }
 
 pub async fn insert(tx: &mut Tx, id: &str, name: &str, now: Millis) -> Result<(), DbError> {
@@ -42,7 +43,7 @@ pub async fn add_member(
     tx: &mut Tx,
     workspace_id: &str,
     user_id: &str,
-    roles: &Roles,
+    roles: &Grants,
     now: Millis,
 ) -> Result<(), DbError> {
     crate::execute!(
@@ -61,7 +62,7 @@ pub async fn of_user(reader: &mut Reader, user_id: &str) -> Result<Vec<Membershi
     crate::fetch_all!(
         reader,
         Membership,
-        "select w.id as workspace_id, w.name, m.roles, w.suspended_at
+        "select w.id as workspace_id, w.name, m.roles, w.suspended_at, w.require_second_factor
          from members m join workspaces w on w.id = m.workspace_id
          where m.user_id = $1 order by m.created_at, w.id",
         user_id

@@ -11,6 +11,10 @@ use crate::keys::{
     waiting::FirstCallWatch,
 };
 use crate::{
+    accounts::{
+        confirm::{Confirm, confirm},
+        step_up::Action,
+    },
     frame::{self, Head, Here, framed, loaded},
     server::page::{self, Answer},
     ui::{
@@ -19,7 +23,6 @@ use crate::{
         form::{Field, FieldState, RadioCard, RadioCards},
         key_plate::KeyPlate,
         layout::{Crumb, Width},
-        proof::{Factor, Proof},
         scope_picker::{Flag, Preset, Scope, ScopeGroup, ScopePicker},
         secret_panel::SecretPanel,
         time::absolute,
@@ -32,7 +35,7 @@ pub fn NewKeyPage() -> impl IntoView {
     let load = async {
         let here = frame::here()?;
         let options = key_form().await?;
-        let shown = match answer.creation.as_deref() {
+        let shown = match answer.key() {
             Some(Creation::Created(created)) => Some(key_detail(created.id.clone()).await?),
             Some(Creation::AlreadyShown { id }) => Some(key_detail(id.clone()).await?),
             None => None,
@@ -40,7 +43,7 @@ pub fn NewKeyPage() -> impl IntoView {
         Ok((here, options, shown, answer))
     };
     loaded(load, |(here, options, shown, answer)| {
-        match (answer.creation.as_deref(), shown) {
+        match (answer.key(), shown) {
             (Some(Creation::Created(created)), Some(detail)) => {
                 secret_moment(&here, &detail.key, created.secret.expose())
             }
@@ -78,25 +81,6 @@ fn key_form_page(here: &Here, options: KeyFormOptions, answer: &Answer) -> AnyVi
         .collect();
     let selected = answer.fields.all("scopes");
     let scope_error = error_of("scopes");
-    // Which factor: the one asked for, else the one used, else the PIN where there is one.
-    let wanted = [answer.value("other_factor"), answer.value("factor")]
-        .into_iter()
-        .find(|factor| !factor.is_empty());
-    let pin = options.pin && options.has_pin;
-    let factor = match wanted.as_deref() {
-        Some("pin") if options.pin => Factor::Pin,
-        _ if options.password => Factor::Password,
-        _ => Factor::Pin,
-    };
-    let others = [(options.password, Factor::Password), (pin, Factor::Pin)]
-        .into_iter()
-        .filter(|(offered, other)| *offered && *other != factor)
-        .map(|(_, other)| other)
-        .collect();
-    let proof_error = match error_of("proof") {
-        error if error.is_empty() => error,
-        error => format!("{error} Your key's details are kept."),
-    };
     let back = format!("/keys?env={environment}");
     framed(
         Head {
@@ -152,15 +136,16 @@ fn key_form_page(here: &Here, options: KeyFormOptions, answer: &Answer) -> AnyVi
                         />
                     </div>
                 </section>
-                <Proof
-                    action="create the key described above"
-                    factor=factor
-                    others=others
-                    submit="Create key"
-                    busy="Creating\u{2026}"
-                    cancel=back
-                    error=proof_error
-                />
+                {confirm(Confirm {
+                    action: Action::CreateKey,
+                    what: "create the key described above".to_owned(),
+                    submit: "Create key",
+                    busy: "Creating\u{2026}",
+                    cancel: back,
+                    kept: "Your key's details are kept.",
+                    danger: false,
+                    dialog: false,
+                })}
             </form>
         },
     )

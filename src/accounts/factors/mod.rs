@@ -1,0 +1,7 @@
+//! Second factors: an authenticator's codes, passkeys, and the recovery codes that stand in for either when they are
+//! lost. The PIN is none: it only confirms.
+
+pub mod passkeys;
+pub mod recovery;
+pub mod store;
+pub mod totp;
