@@ -102,6 +102,7 @@ async fn the_secrets_file_belongs_to_one_database() {
     let first = secrets::load(&test.db, &path, &rng)
         .await
         .expect("made")
+        .0
         .hash(b"x");
     assert_eq!(
         secrets::load(&test.db, &path, &rng)
