@@ -13,7 +13,15 @@ use leptos_router::{
 };
 
 use crate::{
-    accounts::page::{LoginPage, SecurityPage},
+    accounts::{
+        entry::page::{
+            AddressConfirmedPage, ChangeAddressPage, ChangePasswordPage, CodePage,
+            ConfirmAddressPage, NewPasswordPage, ResetPage, ResetSentPage, SignUpPage,
+            SignUpSentPage, VerifyPage,
+        },
+        factors::page::{RecoveryPage, RemoveTotpPage, TotpPage},
+        page::{LoginPage, SecurityPage},
+    },
     audit::page::AuditPage,
     error::{UiError, UiErrorKind},
     frame,
@@ -52,6 +60,15 @@ pub fn App() -> impl IntoView {
         <Router>
             <FlatRoutes fallback=missing>
                 <Route path=path!("/login") view=LoginPage ssr=SsrMode::Async />
+                <Route path=path!("/login/code") view=CodePage ssr=SsrMode::Async />
+                <Route path=path!("/signup") view=SignUpPage ssr=SsrMode::Async />
+                <Route path=path!("/signup/sent") view=SignUpSentPage ssr=SsrMode::Async />
+                <Route path=path!("/signup/verify") view=VerifyPage ssr=SsrMode::Async />
+                <Route path=path!("/reset") view=ResetPage ssr=SsrMode::Async />
+                <Route path=path!("/reset/sent") view=ResetSentPage ssr=SsrMode::Async />
+                <Route path=path!("/reset/new") view=NewPasswordPage ssr=SsrMode::Async />
+                <Route path=path!("/address/confirm") view=ConfirmAddressPage ssr=SsrMode::Async />
+                <Route path=path!("/address/confirmed") view=AddressConfirmedPage ssr=SsrMode::Async />
                 <Route path=path!("/dashboard") view=OverviewPage ssr=SsrMode::Async />
                 <Route path=path!("/keys") view=KeysPage ssr=SsrMode::Async />
                 <Route path=path!("/keys/new") view=NewKeyPage ssr=SsrMode::Async />
@@ -61,6 +78,11 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/logs/:id") view=RequestPage ssr=SsrMode::Async />
                 <Route path=path!("/audit") view=AuditPage ssr=SsrMode::Async />
                 <Route path=path!("/settings/security") view=SecurityPage ssr=SsrMode::Async />
+                <Route path=path!("/settings/security/password") view=ChangePasswordPage ssr=SsrMode::Async />
+                <Route path=path!("/settings/security/totp") view=TotpPage ssr=SsrMode::Async />
+                <Route path=path!("/settings/security/totp/remove") view=RemoveTotpPage ssr=SsrMode::Async />
+                <Route path=path!("/settings/security/recovery") view=RecoveryPage ssr=SsrMode::Async />
+                <Route path=path!("/settings/account/address") view=ChangeAddressPage ssr=SsrMode::Async />
                 <Route path=path!("/dev/ui") view=GalleryPage ssr=SsrMode::Async />
             </FlatRoutes>
         </Router>

@@ -122,13 +122,27 @@ pub fn loaded<T: 'static>(
     view! { <Suspense>{content}</Suspense> }.into_any()
 }
 
-/// The page of an error, in the frame if somebody is signed in. Sets the status.
-pub fn error_page(error: &UiError) -> AnyView {
+/// Loads what a page shows, and leaves it to the page what to show if that fails.
+pub fn either<T: 'static>(
+    load: impl Future<Output = Result<T, UiError>> + Send + 'static,
+    show: impl FnOnce(Result<T, UiError>) -> AnyView + Send + 'static,
+) -> AnyView {
+    let content = Suspend::new(async move { show(load.await) });
+    view! { <Suspense>{content}</Suspense> }.into_any()
+}
+
+/// The status that the answer has because of this error.
+pub fn set_status(error: &UiError) {
     if let Some(options) = use_context::<leptos_axum::ResponseOptions>()
         && let Ok(status) = axum::http::StatusCode::from_u16(error.kind.status())
     {
         options.set_status(status);
     }
+}
+
+/// The page of an error, in the frame if somebody is signed in. Sets the status.
+pub fn error_page(error: &UiError) -> AnyView {
+    set_status(error);
     let kind = match error.kind {
         UiErrorKind::NotFound => ErrorKind::NotFound,
         UiErrorKind::NotAllowed | UiErrorKind::SignedOut => ErrorKind::Forbidden,

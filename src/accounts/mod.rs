@@ -2,11 +2,13 @@
 
 mod access;
 pub mod confirm;
+pub mod entry;
 pub mod factors;
 pub mod links;
 pub mod ops;
 pub mod page;
 pub mod password;
+pub mod policy;
 pub mod post;
 pub mod session;
 pub mod settings;

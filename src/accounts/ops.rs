@@ -14,7 +14,11 @@ use super::{
 use crate::{
     audit,
     error::UiErrorKind,
-    server::{clock::MINUTE, error::AppError, state::AppState},
+    server::{
+        clock::{DAY, MINUTE},
+        error::AppError,
+        state::AppState,
+    },
     workspaces,
 };
 
@@ -29,20 +33,32 @@ const PER_ADDRESS: Allowance = Allowance {
     window: Some(15 * MINUTE),
 };
 
+/// Wrong sign-ins to one account from browsers that it was never used in, wherever they are: many addresses make no
+/// more guesses than this. Who is kept out by it signs in with a browser of theirs, a passkey, or a new password.
+const PER_ACCOUNT: Allowance = Allowance {
+    failures: 100,
+    window: Some(DAY),
+};
+
 /// Who signs in with this address and password. Whether the account exists shows neither in the words nor in the time.
 pub async fn sign_in(
     state: &AppState,
     email: &str,
     password: &Typed,
     address: Option<IpAddr>,
-) -> Result<String, AppError> {
+    known_browser: bool,
+) -> Result<store::User, AppError> {
     let from = address.map_or_else(|| "unknown".to_owned(), place_of);
     // The account is named by a keyed hash: the table of tries says nothing about who was tried.
     let account = hex::encode(&state.peppers.hash(store::folded(email).as_bytes())[..16]);
     let pair = format!("sign-in:{account}:{from}");
     let place = format!("sign-in:{from}");
+    let anywhere = format!("sign-in-to:{account}");
     tries::charge(state, &place, PER_ADDRESS).await?;
     tries::charge(state, &pair, PER_ACCOUNT_AND_ADDRESS).await?;
+    if !known_browser {
+        tries::charge(state, &anywhere, PER_ACCOUNT).await?;
+    }
     let user = if email.contains('\0') {
         None
     } else {
@@ -51,21 +67,39 @@ pub async fn sign_in(
     };
     let stored = user.as_ref().map(|user| user.password_hash.clone());
     let judging = state.hasher.verify(password, stored);
-    let fits = tries::judged(state, &[&place, &pair], judging).await?;
+    let charged: &[&str] = if known_browser {
+        &[&place, &pair]
+    } else {
+        &[&place, &pair, &anywhere]
+    };
+    let fits = tries::judged(state, charged, judging).await?;
     let Some(user) = user.filter(|_| fits) else {
         return Err(AppError::told(
             UiErrorKind::Invalid,
             "That e-mail address and password don't fit together.",
         ));
     };
-    let now = state.clock.now();
     let mut tx = state.db.begin().await?;
     store::forget_tries(&mut tx, &pair).await?;
     // Only this try: one's own account must not buy more guesses at those of others.
     store::give_back_try(&mut tx, &place).await?;
+    if !known_browser {
+        store::give_back_try(&mut tx, &anywhere).await?;
+    }
     // The password was given, which is what a locked PIN waits for.
     store::forget_tries(&mut tx, &step_up::pin_subject(&user.id)).await?;
-    let chain = workspaces::store::of_user(&mut tx, &user.id)
+    tx.commit().await?;
+    Ok(user)
+}
+
+/// Writes down that the person signed in. `with` is the last thing they gave: a password, a code, a passkey.
+pub async fn signed_in(
+    state: &AppState,
+    user_id: &str,
+    with: &'static str,
+) -> Result<(), AppError> {
+    let mut tx = state.db.begin().await?;
+    let chain = workspaces::store::of_user(&mut tx, user_id)
         .await?
         .first()
         .map_or(audit::PLATFORM.to_owned(), |first| {
@@ -73,18 +107,18 @@ pub async fn sign_in(
         });
     let entry = audit::Entry {
         chain,
-        actor: user.id.clone(),
+        actor: user_id.to_owned(),
         action: "session.started",
-        target: user.id.clone(),
-        detail: json!({}),
+        target: user_id.to_owned(),
+        detail: json!({ "with": with }),
     };
-    audit::record(&mut tx, &entry, now).await?;
+    audit::record(&mut tx, &entry, state.clock.now()).await?;
     tx.commit().await?;
-    Ok(user.id)
+    Ok(())
 }
 
 /// The address, or the network of an IPv6 host, which has more addresses than could be counted.
-fn place_of(address: IpAddr) -> String {
+pub fn place_of(address: IpAddr) -> String {
     match address {
         IpAddr::V4(v4) => v4.to_string(),
         IpAddr::V6(v6) => {

@@ -4,9 +4,9 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
-use super::{step_up, viewer};
+use super::{Viewer, factors, settings::settings, step_up, viewer};
 use crate::{
-    frame::{self, Head, Span},
+    frame,
     server::{
         error::AppError,
         page::{self, Answer},
@@ -14,10 +14,9 @@ use crate::{
     ui::{
         badge::{Badge, Shape, Tone},
         banner::{Banner, BannerView},
-        button::{Button, Kind},
+        button::{Button, Kind, LinkButton},
         form::{Field, FieldKind, FieldState},
-        layout::{Plain, Width},
-        toast::Toast,
+        layout::Plain,
     },
 };
 
@@ -42,6 +41,19 @@ pub fn LoginPage() -> impl IntoView {
     let query = use_query_map().get_untracked();
     let next = query.get("next").unwrap_or_else(|| answer.value("next"));
     let failure = frame::failure(&answer);
+    let done = match query.get("done").as_deref() {
+        Some("password") => "Your new password is set. Sign in with it.",
+        Some("closed") => "Your account is closed.",
+        _ => "",
+    };
+    let sign_up = if next.is_empty() {
+        "/signup".to_owned()
+    } else {
+        let query: String = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("next", &next)
+            .finish();
+        format!("/signup?{query}")
+    };
     let demo = state.config.demo.then(|| {
         let people = DEMO_PEOPLE
             .iter()
@@ -75,6 +87,14 @@ pub fn LoginPage() -> impl IntoView {
     view! {
         <Title text=format!("Sign in \u{b7} {}", state.profile.name) />
         <Plain title="Sign in" brand=state.profile.name.clone() wide=true>
+            {(!done.is_empty())
+                .then(|| {
+                    view! {
+                        <p role="status" class="mb-4 rounded-control bg-success-soft px-3 py-2 text-success">
+                            {done}
+                        </p>
+                    }
+                })}
             {failure}
             <form method="post" action="/login" class="space-y-4">
                 <input type="hidden" name="next" value=next />
@@ -96,10 +116,25 @@ pub fn LoginPage() -> impl IntoView {
                 <Button kind=Kind::Solid busy="Signing in\u{2026}">
                     "Sign in"
                 </Button>
-            </form> {demo}
+            </form>
+            <p class="mt-6 flex flex-wrap gap-x-4 gap-y-1 text-small">
+                <a class="link" href=sign_up>
+                    "Create an account"
+                </a>
+                <a class="link" href="/reset">
+                    "Forgot your password?"
+                </a>
+            </p> {demo}
         </Plain>
     }
     .into_any()
+}
+
+/// What the page of a person's factors shows.
+struct Factors {
+    viewer: Viewer,
+    pin_locked: bool,
+    recovery_codes: i64,
 }
 
 #[component]
@@ -107,40 +142,156 @@ pub fn SecurityPage() -> impl IntoView {
     let load = async {
         let viewer = viewer::current()?;
         let state = page::state()?;
-        let locked = step_up::pin_locked(&state, &viewer.user_id)
-            .await
-            .map_err(AppError::into_ui)?;
-        Ok((viewer.has_pin, locked))
+        let load = async {
+            let pin_locked = step_up::pin_locked(&state, &viewer.user_id).await?;
+            let mut reader = state.db.read().await?;
+            let recovery_codes =
+                factors::store::recovery_codes_left(&mut reader, &viewer.user_id).await?;
+            Ok::<_, AppError>(Factors {
+                pin_locked,
+                recovery_codes,
+                viewer: viewer.clone(),
+            })
+        };
+        load.await.map_err(AppError::into_ui)
     };
-    frame::loaded(load, |(has_pin, locked)| security(has_pin, locked))
+    frame::loaded(load, security)
 }
 
-fn security(has_pin: bool, locked: bool) -> AnyView {
-    let answer = Answer::here();
-    let done = use_query_map().get_untracked().get("done");
-    let (new_pin_error, password_error) = (
-        answer.error_at("new_pin").unwrap_or_default(),
-        answer.error_at("password").unwrap_or_default(),
-    );
-    let failure = frame::failure(&answer);
-    let badge = match (has_pin, locked) {
-        (false, _) => view! { <Badge tone=Tone::Neutral shape=Shape::Ring word="Not set" /> },
-        (true, true) => view! { <Badge tone=Tone::Danger shape=Shape::Triangle word="Locked" /> },
-        (true, false) => view! { <Badge tone=Tone::Success shape=Shape::Disc word="Set" /> },
+fn set(is: bool) -> AnyView {
+    if is {
+        view! { <Badge tone=Tone::Success shape=Shape::Disc word="Set" /> }.into_any()
+    } else {
+        view! { <Badge tone=Tone::Neutral shape=Shape::Ring word="Not set" /> }.into_any()
+    }
+}
+
+/// One factor: its name, its state, what it is for, what can be done with it.
+fn factor(
+    name: &'static str,
+    state: impl IntoAny,
+    text: &'static str,
+    actions: impl IntoAny,
+) -> AnyView {
+    view! {
+        <li class="flex flex-wrap items-center gap-x-4 gap-y-2 p-4">
+            <div class="min-w-0 flex-1 basis-64">
+                <div class="flex items-center gap-3">
+                    <h3 class="font-medium">{name}</h3>
+                    {state.into_any()}
+                </div>
+                <p class="mt-0.5 text-small text-ink-2">{text}</p>
+            </div>
+            <div class="flex flex-wrap gap-2">{actions.into_any()}</div>
+        </li>
+    }
+    .into_any()
+}
+
+fn security(factors: Factors) -> AnyView {
+    let Factors {
+        viewer,
+        pin_locked,
+        recovery_codes,
+    } = factors;
+    let query = use_query_map().get_untracked();
+    let toast = match query.get("done").as_deref() {
+        Some("pin") => Some("Your PIN is set."),
+        Some("password") => Some("Your password is changed, and every other session has ended."),
+        Some("totp") => Some("Your second factor is set up."),
+        Some("totp-removed") => Some("Your authenticator is removed."),
+        _ => None,
     };
-    let head = Head {
-        heading: "Security".to_owned(),
-        purpose: "What confirms that it's you.",
-        span: Span::None,
-        width: Width::Form,
-        toasts: (done.as_deref() == Some("pin"))
-            .then(|| Toast {
-                text: "Your PIN is set.".to_owned(),
-                action: None,
-            })
-            .into_iter()
-            .collect(),
-        ..Head::default()
+    let required = viewer
+        .workspace
+        .as_ref()
+        .filter(|_| viewer.must_enrol())
+        .map(|workspace| {
+            view! {
+                <BannerView
+                    card=true
+                    banner=Banner {
+                        tone: Tone::Warning,
+                        lead: format!("\u{201c}{}\u{201d} asks its members for a second factor.", workspace.name),
+                        text: "Set up an authenticator or a passkey to go on. Nothing else is open to you there until then."
+                            .to_owned(),
+                        link: None,
+                    }
+                />
+            }
+        });
+    let totp = if viewer.has_totp {
+        view! {
+            <LinkButton href="/settings/security/totp">"Replace"</LinkButton>
+            <LinkButton href="/settings/security/totp/remove" kind=Kind::Danger dialog=true>
+                "Remove"
+            </LinkButton>
+        }
+        .into_any()
+    } else {
+        view! {
+            <LinkButton href="/settings/security/totp" kind=if viewer.must_enrol() { Kind::Solid } else { Kind::Outline }>
+                "Set up"
+            </LinkButton>
+        }
+        .into_any()
+    };
+    let codes = viewer.has_second_factor().then(|| {
+        let left = match recovery_codes {
+            0 => view! { <Badge tone=Tone::Warning shape=Shape::Triangle word="None left" /> }
+                .into_any(),
+            left => view! { <span class="text-small text-ink-2">{format!("{left} left")}</span> }
+                .into_any(),
+        };
+        factor(
+            "Recovery codes",
+            left,
+            "For when the authenticator or passkey is out of reach. Each works once.",
+            view! { <LinkButton href="/settings/security/recovery">"New codes"</LinkButton> },
+        )
+    });
+    settings(
+        "Security",
+        "How you sign in, and what confirms that it\u{2019}s you.",
+        toast.map(str::to_owned),
+        view! {
+            {required}
+            <section aria-labelledby="factors">
+                <h2 id="factors" class="text-h2">
+                    "Signing in"
+                </h2>
+                <ul class="card mt-3 divide-y divide-line">
+                    {factor(
+                        "Password",
+                        (),
+                        "At least 8 characters, hard to guess. A change ends all sessions.",
+                        view! { <LinkButton href="/settings/security/password">"Change"</LinkButton> },
+                    )}
+                    {factor(
+                        "Authenticator",
+                        set(viewer.has_totp),
+                        "A code from an app on your phone, asked for after the password.",
+                        totp,
+                    )} {codes}
+                </ul>
+            </section>
+            {pin(&viewer, pin_locked)}
+        },
+    )
+}
+
+fn pin(viewer: &Viewer, locked: bool) -> AnyView {
+    let answer = Answer::here();
+    let error_of = |field: &str| answer.error_at(field).unwrap_or_default();
+    let badge = if viewer.has_pin && locked {
+        view! { <Badge tone=Tone::Danger shape=Shape::Triangle word="Locked" /> }.into_any()
+    } else {
+        set(viewer.has_pin)
+    };
+    let submit = if viewer.has_pin {
+        "Change PIN"
+    } else {
+        "Set PIN"
     };
     let locked_note = locked.then(|| {
         view! {
@@ -156,21 +307,21 @@ fn security(has_pin: bool, locked: bool) -> AnyView {
             />
         }
     });
-    frame::framed(
-        head,
-        view! {
-            <section class="card space-y-4 p-4" aria-labelledby="pin">
-                <div class="flex items-center gap-3">
-                    <h2 id="pin" class="text-h2">
-                        "PIN"
-                    </h2>
-                    {badge}
-                </div>
-                <p class="text-ink-2">
-                    "A PIN confirms single actions, such as creating a key, when you are signed in. It never signs you in."
-                </p>
-                {locked_note} {failure}
+    view! {
+        <section aria-labelledby="pin">
+            <div class="flex items-center gap-3">
+                <h2 id="pin" class="text-h2">
+                    "PIN"
+                </h2>
+                {badge}
+            </div>
+            <p class="mt-1 text-ink-2">
+                "Confirms single actions, such as creating a key, when you are signed in. It never signs you in."
+            </p>
+            <div class="card mt-3 space-y-4 p-4">
+                {locked_note} {frame::failure(&answer)}
                 <form method="post" action="/settings/security" class="space-y-4">
+                    <input type="hidden" name="next" value=next() />
                     <div class="max-w-72">
                         <Field
                             label="New PIN"
@@ -179,7 +330,7 @@ fn security(has_pin: bool, locked: bool) -> AnyView {
                             hint="4 to 8 digits"
                             autocomplete="off"
                             required=true
-                            state=FieldState::default().error(new_pin_error)
+                            state=FieldState::default().error(error_of("new_pin"))
                         />
                     </div>
                     <div class="max-w-72">
@@ -189,14 +340,26 @@ fn security(has_pin: bool, locked: bool) -> AnyView {
                             kind=FieldKind::Password
                             hint="It authorises one thing: setting this PIN."
                             required=true
-                            state=FieldState::default().error(password_error)
+                            state=FieldState::default().error(error_of("password"))
                         />
                     </div>
-                    <Button kind=Kind::Solid busy="Setting\u{2026}">
-                        {if has_pin { "Change PIN" } else { "Set PIN" }}
+                    <Button kind=Kind::Outline busy="Setting\u{2026}">
+                        {submit}
                     </Button>
                 </form>
-            </section>
-        },
-    )
+            </div>
+        </section>
+    }
+    .into_any()
+}
+
+/// Where to go back to once what was missing is set up.
+fn next() -> String {
+    match Answer::here().value("next") {
+        sent if !sent.is_empty() => sent,
+        _ => use_query_map()
+            .get_untracked()
+            .get("next")
+            .unwrap_or_default(),
+    }
 }

@@ -49,13 +49,35 @@ impl Typed {
         self.0.chars().count()
     }
 
-    /// Why this cannot be a password, if so.
-    pub fn refused_as_password(&self) -> Option<&'static str> {
+    /// Why this cannot be a password, if so. `about` is what others know of the person: their name, their address.
+    fn refused_as_password(&self, about: &[&str]) -> Option<&'static str> {
         match self.length() {
-            0..MIN_PASSWORD => Some("Use at least 8 characters."),
-            MIN_PASSWORD..=MAX_PASSWORD => None,
-            _ => Some("Use at most 256 characters."),
+            0..MIN_PASSWORD => return Some("Use at least 8 characters."),
+            MIN_PASSWORD..=MAX_PASSWORD => {}
+            _ => return Some("Use at most 256 characters."),
         }
+        let folded = Zeroizing::new(self.0.to_lowercase());
+        if COMMON.binary_search(&folded.as_str()).is_ok() {
+            return Some("That is among the passwords that are tried first. Choose another.");
+        }
+        let mut parts: Vec<String> = about
+            .iter()
+            .flat_map(|text| text.split(|c: char| !c.is_alphanumeric()))
+            .filter(|part| part.chars().count() > 2)
+            .map(str::to_lowercase)
+            .collect();
+        parts.sort_by_key(|part| std::cmp::Reverse(part.len()));
+        let mut unknown = folded.clone();
+        for part in &parts {
+            *unknown = unknown.replace(part, "");
+        }
+        if unknown.len() < folded.len() && unknown.chars().count() < MIN_PASSWORD {
+            return Some("That is little more than your name or address. Choose another.");
+        }
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        (zxcvbn::zxcvbn(&self.0, &parts).score() < zxcvbn::Score::Three).then_some(
+            "That is too easy to guess. Use a few words that don't belong together, or a generated one.",
+        )
     }
 
     /// Why this cannot be a PIN, if so.
@@ -80,6 +102,10 @@ impl Typed {
     }
 }
 
+/// Passwords of 8 characters and more that are tried first, in lower case and in order.
+static COMMON: LazyLock<Vec<&str>> =
+    LazyLock::new(|| include_str!("common_passwords.txt").lines().collect());
+
 #[derive(Clone)]
 pub struct Hasher(Arc<Semaphore>, Arc<Semaphore>);
 
@@ -99,6 +125,30 @@ impl Hasher {
         self.run(move || hash_now(&text))
             .await?
             .map_err(|error| AppError::Internal(format!("argon2: {error}")))
+    }
+
+    /// The PHC string to store for a new password; an error beside `field` if it is too easy to guess.
+    pub async fn hash_new(
+        &self,
+        field: &str,
+        typed: &Typed,
+        about: &[&str],
+    ) -> Result<String, AppError> {
+        let text = typed.0.clone();
+        let about: Vec<String> = about.iter().map(|text| (*text).to_owned()).collect();
+        self.run(move || {
+            let typed = Typed(text);
+            let about: Vec<&str> = about.iter().map(String::as_str).collect();
+            match typed.refused_as_password(&about) {
+                Some(reason) => Err(Ok(reason)),
+                None => hash_now(&typed.0).map_err(Err),
+            }
+        })
+        .await?
+        .map_err(|refused| match refused {
+            Ok(reason) => AppError::field(field, reason),
+            Err(error) => AppError::Internal(format!("argon2: {error}")),
+        })
     }
 
     /// Whether `typed` is what `stored` was made of. With nothing stored it takes as long and is false.
@@ -198,6 +248,45 @@ mod tests {
                 .await
                 .expect("done")
         );
+    }
+
+    #[test]
+    fn a_guessable_password_is_refused_whatever_it_is_made_of() {
+        let about = ["Ada Lindqvist", "ada.lindqvist@harbor-coffee.example"];
+        for password in [
+            "short",
+            "Password1",
+            "Sunshine",
+            "qwertyuiop",
+            "aaaaaaaaaaaa",
+            "12345678901",
+            "lindqvist2024",
+            "harbor-coffee",
+            "Adalindqvist1",
+        ] {
+            assert!(
+                Typed::new(password).refused_as_password(&about).is_some(),
+                "{password}"
+            );
+        }
+        assert!(
+            Typed::new(&"x7".repeat(129))
+                .refused_as_password(&[])
+                .is_some()
+        );
+        for password in [
+            "correct-horse-battery",
+            "zebra kiosk mandolin",
+            "\u{43a}\u{43e}\u{448}\u{43a}\u{430} \u{438} \u{441}\u{430}\u{43c}\u{43e}\u{432}\u{430}\u{440}",
+            "gT7!vmQ2pLx",
+        ] {
+            assert_eq!(
+                Typed::new(password).refused_as_password(&about),
+                None,
+                "{password}"
+            );
+        }
+        assert!(COMMON.is_sorted(), "it is searched by halves");
     }
 
     #[test]

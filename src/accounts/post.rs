@@ -30,23 +30,40 @@ pub async fn sign_in(submission: Submission) -> Response {
                 return Err(AppError::field("password", "Type your password."));
             }
             let from = address::of(form.headers(), &form.parts().extensions, &form.state.config);
-            let user_id = ops::sign_in(&form.state, email, &password, from).await?;
-            session::begin(&form.session, &user_id, form.state.clock.now())
-                .await
-                .map_err(|error| AppError::Internal(format!("session: {error}")))?;
-            Ok(Outcome::Go(local(form.fields.get("next"), "/dashboard")))
+            let user = ops::sign_in(&form.state, email, &password, from, false).await?;
+            let next = local(form.fields.get("next"), "/");
+            if user.totp + user.passkeys > 0 {
+                session::hold(&form.session, &user.id, form.state.clock.now())
+                    .await
+                    .map_err(session::failed)?;
+                let query: String = url::form_urlencoded::Serializer::new(String::new())
+                    .append_pair("next", &next)
+                    .finish();
+                return Ok(Outcome::Go(format!("/login/code?{query}")));
+            }
+            signed_in(form, &user.id, "password").await?;
+            Ok(Outcome::Go(next))
         })
         .await
+}
+
+/// Begins the person's session in this browser.
+pub async fn signed_in(
+    form: &Submission,
+    user_id: &str,
+    with: &'static str,
+) -> Result<(), AppError> {
+    ops::signed_in(&form.state, user_id, with).await?;
+    session::begin(&form.session, user_id, form.state.clock.now())
+        .await
+        .map_err(session::failed)
 }
 
 pub async fn sign_out(submission: Submission) -> Response {
     submission
         .answer(async |form| {
             ops::sign_out(&form.state, form.viewer()?).await?;
-            form.session
-                .flush()
-                .await
-                .map_err(|error| AppError::Internal(format!("session: {error}")))?;
+            form.session.flush().await.map_err(session::failed)?;
             Ok(Outcome::Go("/login".to_owned()))
         })
         .await
@@ -82,7 +99,7 @@ pub async fn switch_workspace(submission: Submission) -> Response {
             }
             session::choose_workspace(&form.session, wanted)
                 .await
-                .map_err(|error| AppError::Internal(format!("session: {error}")))?;
+                .map_err(session::failed)?;
             Ok(Outcome::Go("/dashboard".to_owned()))
         })
         .await
@@ -100,7 +117,10 @@ pub async fn set_pin(submission: Submission) -> Response {
                 ));
             }
             match ops::set_pin(&form.state, form.viewer()?, &pin, &password).await {
-                Ok(()) => Ok(Outcome::Go("/settings/security?done=pin".to_owned())),
+                Ok(()) => Ok(Outcome::Go(local(
+                    form.fields.get("next"),
+                    "/settings/security?done=pin",
+                ))),
                 // The password field of this page is the proof.
                 Err(AppError::Told(mut error)) if error.kind == UiErrorKind::Invalid => {
                     for field in &mut error.fields {
@@ -117,7 +137,7 @@ pub async fn set_pin(submission: Submission) -> Response {
 }
 
 /// A path of this site, or `otherwise`: what stands in a `next` may have been put there by anyone.
-fn local(next: &str, otherwise: &str) -> String {
+pub fn local(next: &str, otherwise: &str) -> String {
     let base = Url::parse("http://local.invalid/").ok();
     let resolved = base.as_ref().and_then(|base| base.join(next).ok());
     match (base, resolved) {

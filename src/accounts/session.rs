@@ -19,12 +19,15 @@ use crate::{
     db::{Db, DbError},
     server::{
         clock::{Clock, DAY, HOUR, MINUTE, Millis},
+        error::AppError,
         state::AppState,
     },
 };
 
 /// A session not used for this long is over.
 const IDLE: Millis = HOUR;
+/// How long a second factor may take.
+const HELD_FOR: Millis = 10 * MINUTE;
 /// And so is any, this long after signing in.
 const ABSOLUTE: Millis = DAY;
 /// How often being used is written down; each page would be a write otherwise.
@@ -36,6 +39,9 @@ type Kept<T> = std::result::Result<T, tower_sessions::session::Error>;
 const USER: &str = "user";
 const SIGNED_IN_AT: &str = "signed_in_at";
 const WORKSPACE: &str = "workspace";
+/// Who has given their password and has yet to give their second factor.
+const HELD: &str = "held";
+const HELD_AT: &str = "held_at";
 
 #[derive(Clone)]
 pub struct Sessions {
@@ -75,6 +81,23 @@ pub async fn begin(session: &Session, user_id: &str, now: Millis) -> Kept<()> {
     session.insert(SIGNED_IN_AT, now).await
 }
 
+/// Notes that this person's password was given; they are not signed in before their second factor is.
+pub async fn hold(session: &Session, user_id: &str, now: Millis) -> Kept<()> {
+    session.clear().await;
+    session.cycle_id().await?;
+    session.insert(HELD, user_id).await?;
+    session.insert(HELD_AT, now).await
+}
+
+/// Who has given their password, not long ago, and has yet to give their second factor.
+pub async fn held(session: &Session, now: Millis) -> Kept<Option<String>> {
+    let since: Option<Millis> = session.get(HELD_AT).await?;
+    match since {
+        Some(since) if now - since < HELD_FOR => session.get(HELD).await,
+        _ => Ok(None),
+    }
+}
+
 /// Whose session this is, if it is anyone's and not over.
 pub async fn user(session: &Session, now: Millis) -> Kept<Option<String>> {
     let signed_in_at: Option<Millis> = session.get(SIGNED_IN_AT).await?;
@@ -95,6 +118,10 @@ pub async fn workspace(session: &Session) -> Kept<Option<String>> {
 
 pub async fn choose_workspace(session: &Session, workspace_id: &str) -> Kept<()> {
     session.insert(WORKSPACE, workspace_id).await
+}
+
+pub fn failed(error: tower_sessions::session::Error) -> AppError {
+    AppError::Internal(format!("session: {error}"))
 }
 
 impl Sessions {
@@ -176,7 +203,8 @@ fn hash(id: &Id) -> [u8; 32] {
 }
 
 fn owner(data: &HashMap<String, Value>) -> Option<&str> {
-    data.get(USER).and_then(Value::as_str)
+    // A person's half-open sessions are theirs too, so that a new password ends them with the others.
+    data.get(USER).or(data.get(HELD)).and_then(Value::as_str)
 }
 
 fn encode(data: &HashMap<String, Value>) -> Result<String> {

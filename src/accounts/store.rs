@@ -97,6 +97,33 @@ pub async fn names(
     )
 }
 
+pub async fn set_password(tx: &mut Tx, user_id: &str, password_hash: &str) -> Result<(), DbError> {
+    crate::execute!(
+        tx,
+        "update users set password_hash = $1 where id = $2",
+        password_hash,
+        user_id
+    )?;
+    Ok(())
+}
+
+pub async fn set_email(tx: &mut Tx, user_id: &str, email: &str) -> Result<(), DbError> {
+    crate::execute!(
+        tx,
+        "update users set email = $1, email_folded = $2 where id = $3",
+        email,
+        folded(email),
+        user_id
+    )?;
+    Ok(())
+}
+
+/// Ends every session of the person.
+pub async fn end_sessions(tx: &mut Tx, user_id: &str) -> Result<(), DbError> {
+    crate::execute!(tx, "delete from sessions where user_id = $1", user_id)?;
+    Ok(())
+}
+
 pub async fn set_pin(tx: &mut Tx, user_id: &str, pin_hash: &str) -> Result<(), DbError> {
     crate::execute!(
         tx,

@@ -16,8 +16,6 @@ use crate::{
     workspaces::{self, Grants, Role},
 };
 
-const MAX_NAME: usize = 100;
-
 /// Makes an account at the console. Gives its id.
 pub async fn create_user(
     state: &AppState,
@@ -26,13 +24,12 @@ pub async fn create_user(
     password: &Typed,
     operator: bool,
 ) -> Result<String, AppError> {
-    let email = email.trim();
-    check_email(email)?;
-    let name = check_name("name", name)?;
-    if let Some(reason) = password.refused_as_password() {
-        return Err(AppError::field("password", reason));
-    }
-    let password_hash = state.hasher.hash(password).await?;
+    let email = accounts::policy::email("email", email)?;
+    let name = accounts::policy::name("name", name)?;
+    let password_hash = state
+        .hasher
+        .hash_new("password", password, &[&email, &name])
+        .await?;
     let now = state.clock.now();
     let id = state.rng.id("usr", now);
     let mut tx = state.db.begin().await?;
@@ -40,7 +37,7 @@ pub async fn create_user(
         &mut tx,
         accounts::store::NewUser {
             id: &id,
-            email,
+            email: &email,
             name: &name,
             password_hash: &password_hash,
             operator,
@@ -73,7 +70,7 @@ pub async fn create_workspace(
     name: &str,
     owner_email: &str,
 ) -> Result<String, AppError> {
-    let name = check_name("name", name)?;
+    let name = accounts::policy::name("name", name)?;
     let now = state.clock.now();
     let id = state.rng.id("wsp", now);
     let mut tx = state.db.begin().await?;
@@ -100,7 +97,7 @@ pub async fn create_service_token(
     name: &str,
     expires_in_days: Option<u32>,
 ) -> Result<(String, Zeroizing<String>), AppError> {
-    let name = check_name("name", name)?;
+    let name = accounts::policy::name("name", name)?;
     let now = state.clock.now();
     let id = state.rng.id("svc", now);
     let token = tokens::generate(&state.rng);
@@ -163,28 +160,4 @@ fn entry(
         target: target.to_owned(),
         detail,
     }
-}
-
-fn check_email(email: &str) -> Result<(), AppError> {
-    let sound = email.len() <= 254
-        && !email.chars().any(|c| c.is_control() || c.is_whitespace())
-        && email.split_once('@').is_some_and(|(local, domain)| {
-            !local.is_empty() && !domain.is_empty() && !domain.contains('@')
-        });
-    if sound {
-        Ok(())
-    } else {
-        Err(AppError::field("email", "That is not an e-mail address."))
-    }
-}
-
-fn check_name(field: &str, name: &str) -> Result<String, AppError> {
-    let name = name.trim();
-    if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
-        return Err(AppError::field(
-            field,
-            format!("Use 1 to {MAX_NAME} characters without control characters."),
-        ));
-    }
-    Ok(name.to_owned())
 }

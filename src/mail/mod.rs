@@ -38,6 +38,19 @@ pub async fn post(tx: &mut Tx, state: &AppState, letter: &Letter) -> Result<(), 
     Ok(())
 }
 
+/// Every letter that was posted, oldest first.
+#[cfg(test)]
+pub async fn posted(state: &AppState) -> Vec<Letter> {
+    let mut reader = state.db.read().await.expect("a connection");
+    let rows = store::all(&mut reader).await.expect("read");
+    rows.iter()
+        .map(|(id, sealed)| {
+            let text = state.sealer.open(&place(id), sealed).expect("it opens");
+            serde_json::from_slice(&text).expect("a letter")
+        })
+        .collect()
+}
+
 fn place(id: &str) -> String {
     format!("mail:{id}")
 }

@@ -22,3 +22,12 @@ pub async fn insert(
     )?;
     Ok(())
 }
+
+#[cfg(test)]
+pub async fn all(reader: &mut crate::db::Reader) -> Result<Vec<(String, Vec<u8>)>, DbError> {
+    crate::fetch_all!(
+        reader,
+        (String, Vec<u8>),
+        "select id, sealed from mails where sealed is not null order by id"
+    )
+}

@@ -28,6 +28,7 @@ use crate::{
     db::testing::TestDb,
     gateway::cache::SecretCache,
     keys::policy,
+    mail::{self, Letter},
     profiles::Profile,
     usage::buffer::Buffer,
     workspaces::{self, Grants, Role, Roles},
@@ -178,6 +179,23 @@ impl TestApp {
             workspace_id: workspace_id.to_owned(),
             roles,
         }
+    }
+
+    /// The letters that were posted to this address, oldest first.
+    pub async fn letters(&self, to: &str) -> Vec<Letter> {
+        let mut letters = mail::posted(&self.state).await;
+        letters.retain(|letter| letter.to == to);
+        letters
+    }
+
+    /// The token of the link in the last letter to this address.
+    pub async fn mailed_token(&self, to: &str) -> String {
+        let letters = self.letters(to).await;
+        let (_, link) = letters
+            .last()
+            .and_then(|letter| letter.button.clone())
+            .expect("a letter with a link");
+        link.split("token=").nth(1).expect("a token").to_owned()
     }
 
     /// The viewer that the person is, for calling operations directly.

@@ -77,6 +77,28 @@ fn offered(state: &AppState, user_id: &str, sealed: &str) -> Option<Zeroizing<Ve
         .then(|| Zeroizing::new(secret.to_vec()))
 }
 
+/// Whether the code shows that the person's authenticator has the secret of the form: the secret, and the code's step.
+pub fn check(
+    state: &AppState,
+    user_id: &str,
+    sealed: &str,
+    code: &str,
+) -> Result<(Zeroizing<Vec<u8>>, i64), AppError> {
+    let secret = offered(state, user_id, sealed).ok_or_else(|| {
+        AppError::field(
+            "code",
+            "This form is more than an hour old. Scan the new picture.",
+        )
+    })?;
+    let step = fitting_step(&secret, code, state.clock.now())?.ok_or_else(|| {
+        AppError::field(
+            "code",
+            "That code doesn't fit. Type the one that is shown now; is the clock of the device right?",
+        )
+    })?;
+    Ok((secret, step))
+}
+
 /// Keeps the authenticator that the form was about, if the code shows that it has the secret.
 pub async fn enrol(
     tx: &mut Tx,

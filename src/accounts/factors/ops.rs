@@ -1,0 +1,152 @@
+//! One function per operation, one transaction each.
+
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use super::{recovery, store, totp};
+use crate::{
+    accounts::{
+        Viewer,
+        step_up::{Action, Proof},
+    },
+    audit,
+    db::Tx,
+    error::UiErrorKind,
+    notices::{self, Kind, Notice},
+    server::{error::AppError, state::AppState},
+};
+
+/// Recovery codes that were made, to be shown once.
+pub type Codes = Vec<Zeroizing<String>>;
+
+/// What a proof for a new authenticator covers.
+pub fn enrolment(setup: &str) -> Value {
+    json!({ "factor": "totp", "setup": setup })
+}
+
+/// What a proof for taking the authenticator away covers.
+pub fn removal() -> Value {
+    json!({ "factor": "totp" })
+}
+
+/// Sets up or replaces the viewer's authenticator. Their first second factor brings recovery codes with it.
+pub async fn enrol(
+    state: &AppState,
+    viewer: &Viewer,
+    setup: &str,
+    code: &str,
+    proof: Proof,
+) -> Result<Option<Codes>, AppError> {
+    let mut tx = state.db.begin().await?;
+    proof
+        .consume(&mut tx, state, viewer, Action::AddFactor, &enrolment(setup))
+        .await?;
+    totp::enrol(&mut tx, state, &viewer.user_id, setup, code).await?;
+    let codes = first_codes(&mut tx, state, &viewer.user_id).await?;
+    let (action, subject) = if viewer.has_totp {
+        ("totp.replaced", "Your authenticator was replaced")
+    } else {
+        ("totp.added", "An authenticator was added to your account")
+    };
+    let entry = viewer.entry(action, &viewer.user_id, json!({}));
+    audit::record(&mut tx, &entry, state.clock.now()).await?;
+    tell(&mut tx, state, viewer, subject).await?;
+    tx.commit().await?;
+    Ok(codes)
+}
+
+/// Recovery codes for a person who has none left to use.
+pub async fn first_codes(
+    tx: &mut Tx,
+    state: &AppState,
+    user_id: &str,
+) -> Result<Option<Codes>, AppError> {
+    if store::recovery_codes_left(tx, user_id).await? > 0 {
+        return Ok(None);
+    }
+    Ok(Some(recovery::renew(tx, state, user_id).await?))
+}
+
+/// Takes the viewer's authenticator away; with their last second factor the recovery codes go.
+pub async fn remove_totp(state: &AppState, viewer: &Viewer, proof: Proof) -> Result<(), AppError> {
+    let mut tx = state.db.begin().await?;
+    proof
+        .consume(&mut tx, state, viewer, Action::RemoveFactor, &removal())
+        .await?;
+    may_lose_one(viewer)?;
+    if !store::delete_totp(&mut tx, &viewer.user_id).await? {
+        return Err(AppError::not_found());
+    }
+    if !viewer.has_passkey {
+        store::delete_recovery_codes(&mut tx, &viewer.user_id).await?;
+    }
+    let entry = viewer.entry("totp.removed", &viewer.user_id, json!({}));
+    audit::record(&mut tx, &entry, state.clock.now()).await?;
+    tell(
+        &mut tx,
+        state,
+        viewer,
+        "The authenticator was removed from your account",
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Refuses to take the only second factor from somebody whose workspace asks for one.
+pub fn may_lose_one(viewer: &Viewer) -> Result<(), AppError> {
+    let required = viewer
+        .workspace
+        .as_ref()
+        .is_some_and(|workspace| workspace.require_second_factor);
+    if required && !(viewer.has_totp && viewer.has_passkey) {
+        return Err(AppError::told(
+            UiErrorKind::Conflict,
+            "Your workspace asks its members for a second factor, and this is your only one. Add another first.",
+        ));
+    }
+    Ok(())
+}
+
+/// Replaces the viewer's recovery codes.
+pub async fn renew_codes(
+    state: &AppState,
+    viewer: &Viewer,
+    proof: Proof,
+) -> Result<Codes, AppError> {
+    let mut tx = state.db.begin().await?;
+    proof
+        .consume(
+            &mut tx,
+            state,
+            viewer,
+            Action::RenewRecoveryCodes,
+            &json!({}),
+        )
+        .await?;
+    let codes = recovery::renew(&mut tx, state, &viewer.user_id).await?;
+    let entry = viewer.entry("recovery_codes.renewed", &viewer.user_id, json!({}));
+    audit::record(&mut tx, &entry, state.clock.now()).await?;
+    tell(&mut tx, state, viewer, "Your recovery codes were replaced").await?;
+    tx.commit().await?;
+    Ok(codes)
+}
+
+/// Tells a person that their factors changed.
+pub async fn tell(
+    tx: &mut Tx,
+    state: &AppState,
+    viewer: &Viewer,
+    subject: &str,
+) -> Result<(), AppError> {
+    let notice = Notice {
+        kind: Kind::Security,
+        workspace_id: None,
+        subject: subject.to_owned(),
+        text: "If that wasn't you, change your password and look at your second factors and sessions now."
+            .to_owned(),
+        action: "Security settings",
+        path: "/settings/security".to_owned(),
+    };
+    notices::tell(tx, state, &viewer.user_id, &notice).await
+}
