@@ -22,6 +22,9 @@ use crate::{
         factors::page::{RecoveryPage, RemoveTotpPage, TotpPage},
         page::{LoginPage, SecurityPage},
     },
+    admin::page::{
+        ActPage, PeoplePage, ResetFactorsPage, RestorePage, SuspendPage, WorkspacesPage,
+    },
     audit::page::AuditPage,
     error::{UiError, UiErrorKind},
     frame,
@@ -83,6 +86,12 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/settings/security/totp/remove") view=RemoveTotpPage ssr=SsrMode::Async />
                 <Route path=path!("/settings/security/recovery") view=RecoveryPage ssr=SsrMode::Async />
                 <Route path=path!("/settings/account/address") view=ChangeAddressPage ssr=SsrMode::Async />
+                <Route path=path!("/admin") view=WorkspacesPage ssr=SsrMode::Async />
+                <Route path=path!("/admin/people") view=PeoplePage ssr=SsrMode::Async />
+                <Route path=path!("/admin/people/:id/reset-factors") view=ResetFactorsPage ssr=SsrMode::Async />
+                <Route path=path!("/admin/workspaces/:id/act") view=ActPage ssr=SsrMode::Async />
+                <Route path=path!("/admin/workspaces/:id/suspend") view=SuspendPage ssr=SsrMode::Async />
+                <Route path=path!("/admin/workspaces/:id/restore") view=RestorePage ssr=SsrMode::Async />
                 <Route path=path!("/dev/ui") view=GalleryPage ssr=SsrMode::Async />
             </FlatRoutes>
         </Router>

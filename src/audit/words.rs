@@ -46,6 +46,21 @@ fn summary(action: &str, detail: &str) -> String {
         "step_up.failed" => format!("Wrong {} when asked to confirm", text("factor")),
         "member.added" => format!("Added a member as {}", text("roles").replace(',', ", ")),
         "workspace.created" => format!("Created the workspace \u{201c}{}\u{201d}", text("name")),
+        "operator.acting_started" => format!(
+            "Began to act here as operator: \u{201c}{}\u{201d}",
+            text("reason")
+        ),
+        "operator.acting_ended" => "Stopped acting here as operator".to_owned(),
+        "factors.reset" => "Reset a member\u{2019}s second factors".to_owned(),
+        "workspace.suspended" => {
+            format!(
+                "Suspended the workspace: \u{201c}{}\u{201d}",
+                text("reason")
+            )
+        }
+        "workspace.restored" => {
+            format!("Lifted the suspension: \u{201c}{}\u{201d}", text("reason"))
+        }
         other => other.replace(['.', '_'], " "),
     }
 }

@@ -16,6 +16,8 @@ pub enum Kind {
     Security,
     /// Their place in a workspace: invited, other roles, removed.
     Membership,
+    /// An operator acted in a workspace of theirs.
+    Operator,
 }
 
 impl Kind {
@@ -23,6 +25,7 @@ impl Kind {
         match self {
             Self::Security => "security",
             Self::Membership => "membership",
+            Self::Operator => "operator",
         }
     }
 }
