@@ -93,9 +93,7 @@ impl Things {
         let now = app.clock.now();
         let id = |prefix: &str| app.state.rng.id(prefix, now);
         let (request, member, invitation) = (id("req"), id("usr"), id("inv"));
-        let (key, _) = app
-            .key(workspace, &id("k")[..30], &["customers:read"])
-            .await;
+        let (key, _) = app.key(workspace, &id("key"), &["customers:read"]).await;
         let row = RequestRow {
             id: request.clone(),
             workspace_id: workspace.to_owned(),

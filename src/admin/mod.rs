@@ -6,6 +6,8 @@
 pub mod cli;
 pub mod commands;
 pub mod demo;
+#[cfg(test)]
+mod operator_tests;
 pub mod ops;
 pub mod page;
 pub mod post;
