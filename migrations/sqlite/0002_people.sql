@@ -116,6 +116,8 @@ create table operator_acts (
     ended_at     bigint
 );
 create index operator_acts_by_workspace on operator_acts (workspace_id, ends_at);
+create index operator_acts_by_operator on operator_acts (operator_id, ends_at);
+create index users_operators on users (id) where operator;
 
 -- Mail that waits to be sent or was; its text is sealed, since it may hold a link that signs in.
 create table mails (

@@ -17,7 +17,7 @@ use crate::{
     invariants::{is_test, sources},
     server::{
         clock::DAY,
-        testing::{Reply, Someone, TestApp},
+        testing::{Reply, Someone, TestApp, cookie},
     },
     usage::buffer::{self, Door, RequestRow},
     workspaces::{Role, Roles},
@@ -333,17 +333,21 @@ fn takes_ids(route: &Route) -> Option<(&'static str, bool)> {
 async fn walk(app: &TestApp, persona: &Persona, other: &str) -> usize {
     let own = Things::make(app, &persona.workspace).await;
     let foreign = Things::make(app, other).await;
-    let who = persona.who.as_ref();
+    let mut who = persona.who.clone();
     let last = |route: &&Route| LAST.iter().position(|path| *path == route.path);
     let mut routes: Vec<&Route> = ROUTES.iter().collect();
     routes.sort_by_key(|route| last(route).map_or(0, |at| at + 1));
     let mut asked = 0;
     for route in routes {
         let Some((page, says)) = takes_ids(route) else {
-            let reply = ask(app, &route.method, route.path, "", who, None).await;
+            let reply = ask(app, &route.method, route.path, "", who.as_ref(), None).await;
             check(route, persona, &reply, "no id");
+            // As a browser does.
+            if let (Some(someone), Some(fresh)) = (&mut who, cookie(&reply)) {
+                someone.cookie = fresh;
+            }
             if expected(route.access, persona) == Expected::Nothing {
-                let nowhere = ask(app, &route.method, "/nowhere", "", who, None).await;
+                let nowhere = ask(app, &route.method, "/nowhere", "", who.as_ref(), None).await;
                 assert_eq!(
                     bare(&reply, route.path, &[]),
                     bare(&nowhere, "/nowhere", &[]),
@@ -356,6 +360,7 @@ async fn walk(app: &TestApp, persona: &Persona, other: &str) -> usize {
             continue;
         };
         let sample = sample(app, page, &own, &foreign);
+        let who = who.as_ref();
         let send = async |id: &str, what: &str| {
             let (path, body) = with_id(route, id);
             let reply = ask(app, &route.method, &path, &body, who, None).await;

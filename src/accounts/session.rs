@@ -133,9 +133,12 @@ pub async fn begin_act(session: &Session, act_id: &str) -> Kept<()> {
     session.insert(ACT, act_id).await
 }
 
+/// Forgets the act, if there is one, and the id of the session that could go on with it.
 pub async fn end_act(session: &Session) -> Kept<()> {
-    session.cycle_id().await?;
-    session.remove::<String>(ACT).await.map(drop)
+    if session.remove::<String>(ACT).await?.is_some() {
+        session.cycle_id().await?;
+    }
+    Ok(())
 }
 
 pub fn failed(error: tower_sessions::session::Error) -> AppError {

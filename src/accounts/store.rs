@@ -93,10 +93,10 @@ pub async fn names(
     crate::fetch_all!(
         reader,
         (String, String),
-        "select u.id, u.name from users u
-         where u.operator
-            or u.id in (select m.user_id from members m where m.workspace_id = $1)
-            or u.id in (select a.operator_id from operator_acts a where a.workspace_id = $1)",
+        "select id, name from users where id in (
+             select user_id from members where workspace_id = $1
+             union select operator_id from operator_acts where workspace_id = $1
+             union select id from users where operator)",
         workspace_id
     )
 }
