@@ -384,13 +384,25 @@ fn top_bar(
     operator: bool,
     settings_href: String,
 ) -> impl IntoView {
+    // On ink, the greys of the page cannot be read.
+    let (quiet, link) = if operator {
+        (
+            "max-wide:hidden",
+            "rounded-[4px] underline-offset-4 hover:underline",
+        )
+    } else {
+        (
+            "text-ink-2 max-wide:hidden",
+            "rounded-[4px] underline-offset-4 hover:text-ink hover:underline",
+        )
+    };
     let crumbs = (!breadcrumbs.is_empty()).then(|| {
         let crumbs = breadcrumbs
             .into_iter()
             .map(|crumb| {
                 view! {
                     <li class="flex items-center gap-1.5 whitespace-nowrap">
-                        <a class="rounded-[4px] underline-offset-4 hover:text-ink hover:underline" href=crumb.href>
+                        <a class=link href=crumb.href>
                             {crumb.label}
                         </a>
                         <span aria-hidden="true">"/"</span>
@@ -399,7 +411,7 @@ fn top_bar(
             })
             .collect_view();
         view! {
-            <nav aria-label="Breadcrumb" class="text-ink-2 max-wide:hidden">
+            <nav aria-label="Breadcrumb" class=quiet>
                 <ol class="flex items-center gap-1.5">{crumbs}</ol>
             </nav>
         }
