@@ -194,6 +194,7 @@ async fn housekeep(state: AppState, stop: CancellationToken) {
             let now = state.clock.now();
             let mut tx = state.db.begin().await?;
             accounts::store::delete_expired(&mut tx, now, now - DAY).await?;
+            accounts::links::store::delete_expired(&mut tx, now).await?;
             tx.commit().await?;
             state.db.prune_changes(now).await
         };
