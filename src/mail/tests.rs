@@ -4,8 +4,9 @@ use std::{process::Stdio, time::Duration};
 
 use serde_json::Value;
 use tokio::{
-    io::{AsyncBufReadExt, BufReader, Lines},
-    process::{Child, ChildStdout, Command},
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+    sync::mpsc,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -23,7 +24,7 @@ const TOKEN: &str = "tok3n-that-signs-in";
 /// The mail server of `.ci/smtp-sink.py`.
 struct Sink {
     port: u16,
-    lines: Lines<BufReader<ChildStdout>>,
+    said: mpsc::UnboundedReceiver<Value>,
     process: Child,
 }
 
@@ -43,9 +44,17 @@ impl Sink {
             .spawn()
             .expect("Python starts");
         let stdout = process.stdout.take().expect("piped");
+        let mut lines = BufReader::new(stdout).lines();
+        let (say, said) = mpsc::unbounded_channel();
+        // Always read, or it would wait for room in the pipe.
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                let _ = say.send(serde_json::from_str(&line).expect("JSON"));
+            }
+        });
         let mut sink = Self {
             port: 0,
-            lines: BufReader::new(stdout).lines(),
+            said,
             process,
         };
         let port = sink.next().await["port"].as_u64().expect("a port");
@@ -55,20 +64,18 @@ impl Sink {
 
     /// What it says next.
     async fn next(&mut self) -> Value {
-        let line = tokio::time::timeout(Duration::from_secs(20), self.lines.next_line())
+        tokio::time::timeout(Duration::from_secs(20), self.said.recv())
             .await
             .expect("in time")
-            .expect("readable")
-            .expect("it runs");
-        serde_json::from_str(&line).expect("JSON")
+            .expect("it runs")
     }
 
     /// Stops it; gives what it had said and nobody had heard.
     async fn stop(mut self) -> Vec<Value> {
         drop(self.process.stdin.take());
         let mut rest = Vec::new();
-        while let Ok(Some(line)) = self.lines.next_line().await {
-            rest.push(serde_json::from_str(&line).expect("JSON"));
+        while let Some(said) = self.said.recv().await {
+            rest.push(said);
         }
         self.process.wait().await.expect("it ended");
         rest
