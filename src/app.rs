@@ -26,6 +26,8 @@ use crate::{
     error::{UiError, UiErrorKind},
     frame,
     keys::page::{KeyDetailPage, KeysPage, NewKeyPage, RevokePage},
+    mail::page::{MailListPage, MailPage},
+    notices::page::{NoticeSettingsPage, NoticesPage},
     server::{
         assets,
         page::{self, Answer, IslandScripts},
@@ -83,6 +85,10 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/settings/security/totp/remove") view=RemoveTotpPage ssr=SsrMode::Async />
                 <Route path=path!("/settings/security/recovery") view=RecoveryPage ssr=SsrMode::Async />
                 <Route path=path!("/settings/account/address") view=ChangeAddressPage ssr=SsrMode::Async />
+                <Route path=path!("/notices") view=NoticesPage ssr=SsrMode::Async />
+                <Route path=path!("/settings/notices") view=NoticeSettingsPage ssr=SsrMode::Async />
+                <Route path=path!("/dev/mail") view=MailListPage ssr=SsrMode::Async />
+                <Route path=path!("/dev/mail/:id") view=MailPage ssr=SsrMode::Async />
                 <Route path=path!("/dev/ui") view=GalleryPage ssr=SsrMode::Async />
             </FlatRoutes>
         </Router>
@@ -101,8 +107,11 @@ pub fn shell() -> impl IntoView {
         .is_some_and(|parts| prefs::single_letters_off(&parts.headers))
         .then_some("off");
     let root = assets::root();
+    let letter = parts
+        .as_ref()
+        .is_some_and(|parts| parts.uri.path().starts_with("/dev/mail/"));
     if let (Some(options), Some(nonce)) = (use_context::<ResponseOptions>(), use_nonce())
-        && let Ok(policy) = HeaderValue::from_str(&policy(&nonce))
+        && let Ok(policy) = HeaderValue::from_str(&policy(&nonce, letter))
     {
         options.insert_header(header::CONTENT_SECURITY_POLICY, policy);
     }
@@ -136,8 +145,9 @@ pub fn shell() -> impl IntoView {
 }
 
 /// What a page may load and where its forms may go. WebAssembly needs its own permission; nothing inline runs without
-/// this answer's nonce.
-fn policy(nonce: &str) -> String {
+/// this answer's nonce. The demo's page of a `letter` shows its HTML in a frame.
+fn policy(nonce: &str, letter: bool) -> String {
+    let frames = if letter { " frame-src 'self';" } else { "" };
     // The reloading of pages while developing comes from another port.
     let connect = if cfg!(debug_assertions) {
         "'self' ws:"
@@ -146,7 +156,7 @@ fn policy(nonce: &str) -> String {
     };
     format!(
         "default-src 'none'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; \
-         font-src 'self'; connect-src {connect}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+         font-src 'self';{frames} connect-src {connect}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     )
 }
 

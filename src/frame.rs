@@ -18,7 +18,7 @@ use crate::{
         form::ErrorSummary,
         icon::IconName,
         layout::{
-            self, Crumb, Environments, ErrorKind, ErrorPage, Frame, NavGroup, NavItem, Page,
+            self, Bell, Crumb, Environments, ErrorKind, ErrorPage, Frame, NavGroup, NavItem, Page,
             Person, Plain, PrimaryAction, Width, Workspace,
         },
         toast::Toast,
@@ -60,6 +60,9 @@ const RAIL: &[(&str, &str, &str, IconName)] = &[
     ("Build", "Logs", "/logs", IconName::Logs),
     ("Control", "Audit", "/audit", IconName::Audit),
 ];
+
+/// Where the bell leads.
+const NOTICES: &str = "/notices";
 
 /// What a page renders with: the viewer, the moment, their zone and environment.
 #[derive(Clone)]
@@ -290,6 +293,14 @@ fn surroundings(head: Head) -> Result<(String, Page), UiError> {
         operator: false,
         search: Answer::here().value("q"),
         settings_href: "/settings/security".to_owned(),
+        bell: ROUTES
+            .iter()
+            .any(|route| route.path == NOTICES && route.access.admits(Some(viewer)))
+            .then(|| Bell {
+                href: NOTICES.to_owned(),
+                unread: u64::try_from(viewer.unread).unwrap_or(0),
+                current: path == NOTICES,
+            }),
         single_letters_off: prefs::single_letters_off(&parts.headers),
     };
     Ok((title, page))

@@ -108,6 +108,10 @@ pub const ROUTES: &[Route] = &[
     get("/logs", READ_KEYS),
     get("/logs/{id}", READ_KEYS),
     get("/audit", READ_AUDIT),
+    get("/notices", Access::SignedIn),
+    post("/notices", Access::SignedIn),
+    get("/settings/notices", Access::SignedIn),
+    post("/settings/notices", Access::SignedIn),
     // Server functions.
     post("/api/overview", READ_KEYS),
     post("/api/list_keys", READ_KEYS),

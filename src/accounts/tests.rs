@@ -363,6 +363,9 @@ async fn every_page_has_its_policy_and_no_style_attribute() {
         "/logs",
         "/audit",
         "/settings/security",
+        "/settings/notices",
+        "/notices",
+        "/dev/mail",
         "/nowhere",
         "/dev/ui",
     ]

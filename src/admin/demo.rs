@@ -18,6 +18,7 @@ use crate::{
     db::installation,
     gateway::judge::VALID,
     keys::{self, ops::Creation, policy},
+    notices::{self, Notice},
     server::{
         clock::{Clock, DAY, HOUR, MINUTE, Millis},
         error::AppError,
@@ -208,6 +209,15 @@ async fn sample(state: &AppState) -> Result<(), AppError> {
                 detail: json!({ "roles": roles.to_string() }),
             };
             audit::record(&mut tx, &entry, clock.now()).await?;
+            let notice = Notice {
+                kind: notices::Kind::Membership,
+                workspace_id: Some(&workspace_id),
+                subject: format!("You were added to {WORKSPACE} as {roles}."),
+                text: "What you may do there follows from your roles.".to_owned(),
+                action: "See the workspace",
+                path: "/dashboard".to_owned(),
+            };
+            notices::tell(&mut tx, &past, id, &notice).await?;
         }
     }
     tx.commit().await?;

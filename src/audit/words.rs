@@ -59,6 +59,7 @@ fn summary(action: &str, detail: &str) -> String {
         "session.ended" => "Signed out".to_owned(),
         "pin.set" => "Set a new PIN".to_owned(),
         "step_up.failed" => format!("Wrong {} when asked to confirm", text("factor")),
+        "notices.chosen" => "Chose where to be told what".to_owned(),
         "member.added" => format!("Added a member as {}", text("roles").replace(',', ", ")),
         "workspace.created" => format!("Created the workspace \u{201c}{}\u{201d}", text("name")),
         other => other.replace(['.', '_'], " "),

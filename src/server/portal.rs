@@ -17,7 +17,7 @@ use super::{PATIENCE, assets, headers, page, request_id, state::AppState};
 use crate::{
     accounts::{self, ROUTES, guard, session, viewer},
     error::{UiError, UiErrorKind},
-    keys,
+    keys, mail, notices,
 };
 
 /// Longest error of a server function read; they are a few sentences.
@@ -60,6 +60,8 @@ pub fn router(state: &AppState) -> Router {
             (_, "/search") => form(keys::post::search),
             (_, "/keys/new") => form(keys::post::create),
             (_, "/keys/{id}/revoke") => form(keys::post::revoke),
+            (_, "/notices") => form(notices::post::read),
+            (_, "/settings/notices") => form(notices::post::choose),
             (_, path) if path.starts_with("/api/") => form(server_function),
             (method, path) => {
                 unreachable!("{method} {path} is in the access matrix but has no handler")
@@ -73,7 +75,12 @@ pub fn router(state: &AppState) -> Router {
         );
     }
     if state.config.demo {
-        people = people.route("/dev/ui", get(page::show));
+        people = people
+            .route("/dev/ui", get(page::show))
+            .route("/dev/mail", get(page::show))
+            .route("/dev/mail.json", get(mail::preview::list))
+            .route("/dev/mail/{id}", get(page::show))
+            .route("/dev/mail/{id}/html", get(mail::preview::html));
     }
     people
         .fallback(nothing_here)

@@ -13,7 +13,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{
     api,
-    clock::{Clock, DAY, Rng},
+    clock::{Clock, DAY, Millis, Rng},
     config::Config,
     headers, metrics, portal, request_id, secrets,
     state::{AppState, Shared},
@@ -22,6 +22,10 @@ use crate::{
     accounts::{self, password::Hasher},
     db::{Db, DbError, follow_changes, installation},
     gateway::{self, cache::SecretCache},
+    mail::{
+        self,
+        deliver::{self, Mailer},
+    },
     profiles::Profile,
     usage::buffer::Buffer,
 };
@@ -33,6 +37,8 @@ pub const DEMO_MARK: &str = "demo";
 const DRAIN: Duration = Duration::from_secs(4);
 /// How often what has expired is removed.
 const HOUSEKEEPING: Duration = Duration::from_mins(10);
+/// How long it is known that a letter was sent, or why not.
+const MAIL_KEPT: Millis = 30 * DAY;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -151,6 +157,13 @@ pub async fn serve(opened: Opened, ready: impl FnOnce(&Config)) -> Result<(), St
         }
     });
     workers.spawn(housekeep(state.clone(), stop.clone()));
+    if let Some(url) = &state.config.smtp_url {
+        let mailer =
+            Mailer::new(url, &state.config, &state.profile.name).map_err(StartError::Refused)?;
+        workers.spawn(deliver::run(state.clone(), mailer, stop.clone()));
+    } else if !state.config.demo {
+        tracing::warn!("LATCHKEY_SMTP_URL is not set: nothing is mailed");
+    }
     ready(&state.config);
     asked_to_stop().await;
     tracing::info!("stopping: no new requests, those being answered are finished");
@@ -195,6 +208,7 @@ async fn housekeep(state: AppState, stop: CancellationToken) {
             let mut tx = state.db.begin().await?;
             accounts::store::delete_expired(&mut tx, now, now - DAY).await?;
             accounts::links::store::delete_expired(&mut tx, now).await?;
+            mail::store::delete_before(&mut tx, now - MAIL_KEPT).await?;
             tx.commit().await?;
             state.db.prune_changes(now).await
         };

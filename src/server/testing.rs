@@ -183,9 +183,12 @@ impl TestApp {
 
     /// The letters that were posted to this address, oldest first.
     pub async fn letters(&self, to: &str) -> Vec<Letter> {
-        let mut letters = mail::posted(&self.state).await;
-        letters.retain(|letter| letter.to == to);
-        letters
+        let mut kept = mail::recent(&self.state).await.expect("read");
+        kept.reverse();
+        kept.into_iter()
+            .filter_map(|kept| kept.letter)
+            .filter(|letter| letter.to == to)
+            .collect()
     }
 
     /// The token of the link in the last letter to this address.

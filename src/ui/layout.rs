@@ -41,8 +41,18 @@ pub struct Page {
     pub search: String,
     /// Where the settings of the person are.
     pub settings_href: String,
+    /// The bell; absent for those who may not read notices yet.
+    pub bell: Option<Bell>,
     /// Shortcuts of one letter are off (WCAG 2.1.4).
     pub single_letters_off: bool,
+}
+
+/// Leads to the person's notices and says how many are unread.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bell {
+    pub href: String,
+    pub unread: u64,
+    pub current: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -206,6 +216,7 @@ pub fn Frame(page: Page, children: Children) -> impl IntoView {
         page.search,
         page.operator,
         page.settings_href,
+        page.bell,
     );
     let head = (!page.purpose.is_empty() || page.action.is_some()).then(|| {
         view! {
@@ -374,6 +385,7 @@ fn top_bar(
     search: String,
     operator: bool,
     settings_href: String,
+    bell: Option<Bell>,
 ) -> impl IntoView {
     let crumbs = (!breadcrumbs.is_empty()).then(|| {
         let crumbs = breadcrumbs
@@ -449,8 +461,47 @@ fn top_bar(
                     </kbd>
                 </form>
             </div>
-            {user_menu(person, theme, settings_href)}
+            <div class="flex items-center gap-2">
+                {bell.map(bell_link)} {user_menu(person, theme, settings_href)}
+            </div>
         </div>
+    }
+}
+
+/// The most that the bell counts; beyond it there is no difference to a reader.
+const MANY: u64 = 99;
+
+fn bell_link(bell: Bell) -> impl IntoView {
+    let name = match bell.unread {
+        0 => "Notices".to_owned(),
+        unread => format!("Notices, {} unread", number(unread)),
+    };
+    let count = match bell.unread {
+        0 => None,
+        unread if unread > MANY => Some(format!("{MANY}+")),
+        unread => Some(unread.to_string()),
+    };
+    view! {
+        <a
+            class="relative grid size-11 place-items-center rounded-full border border-control bg-surface text-ink hover:bg-hover md:size-8"
+            href=bell.href
+            aria-label=name.clone()
+            title=name
+            aria-current=bell.current.then_some("page")
+        >
+            <Icon name=IconName::Bell />
+            {count
+                .map(|count| {
+                    view! {
+                        <span
+                            class="absolute -top-1.5 -right-1.5 min-w-4.5 rounded-full border border-canvas bg-solid px-1 text-center text-tag text-on-solid tabular-nums"
+                            aria-hidden="true"
+                        >
+                            {count}
+                        </span>
+                    }
+                })}
+        </a>
     }
 }
 
