@@ -9,6 +9,7 @@ pub mod page;
 pub mod password;
 pub mod post;
 pub mod session;
+pub mod sessions;
 pub mod settings;
 pub mod step_up;
 pub mod store;

@@ -171,6 +171,11 @@ impl SessionStore for Sessions {
     }
 }
 
+/// What the table has in place of this session's id, once it has one.
+pub fn hash_of(session: &Session) -> Option<[u8; 32]> {
+    session.id().map(|id| hash(&id))
+}
+
 fn hash(id: &Id) -> [u8; 32] {
     Sha256::digest(id.0.to_be_bytes()).into()
 }
