@@ -13,7 +13,11 @@ use leptos_router::{
 };
 
 use crate::{
-    accounts::page::{LoginPage, SecurityPage},
+    accounts::{
+        page::{LoginPage, SecurityPage},
+        personal::page::{AccountPage, ClosePage, ExportPage},
+        sessions::page::SessionsPage,
+    },
     audit::page::AuditPage,
     error::{UiError, UiErrorKind},
     frame,
@@ -61,6 +65,10 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/logs/:id") view=RequestPage ssr=SsrMode::Async />
                 <Route path=path!("/audit") view=AuditPage ssr=SsrMode::Async />
                 <Route path=path!("/settings/security") view=SecurityPage ssr=SsrMode::Async />
+                <Route path=path!("/settings/sessions") view=SessionsPage ssr=SsrMode::Async />
+                <Route path=path!("/settings/account") view=AccountPage ssr=SsrMode::Async />
+                <Route path=path!("/settings/account/export") view=ExportPage ssr=SsrMode::Async />
+                <Route path=path!("/settings/account/close") view=ClosePage ssr=SsrMode::Async />
                 <Route path=path!("/dev/ui") view=GalleryPage ssr=SsrMode::Async />
             </FlatRoutes>
         </Router>

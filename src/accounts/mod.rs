@@ -7,6 +7,7 @@ pub mod links;
 pub mod ops;
 pub mod page;
 pub mod password;
+pub mod personal;
 pub mod post;
 pub mod session;
 pub mod sessions;

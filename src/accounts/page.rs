@@ -42,6 +42,13 @@ pub fn LoginPage() -> impl IntoView {
     let query = use_query_map().get_untracked();
     let next = query.get("next").unwrap_or_else(|| answer.value("next"));
     let failure = frame::failure(&answer);
+    let closed = (query.get("done").as_deref() == Some("closed")).then(|| {
+        view! {
+            <p role="status" class="mb-4 rounded-control bg-neutral-soft px-3 py-2 text-ink">
+                "Your account is closed. What was kept about you is erased."
+            </p>
+        }
+    });
     let demo = state.config.demo.then(|| {
         let people = DEMO_PEOPLE
             .iter()
@@ -75,7 +82,7 @@ pub fn LoginPage() -> impl IntoView {
     view! {
         <Title text=format!("Sign in \u{b7} {}", state.profile.name) />
         <Plain title="Sign in" brand=state.profile.name.clone() wide=true>
-            {failure}
+            {closed} {failure}
             <form method="post" action="/login" class="space-y-4">
                 <input type="hidden" name="next" value=next />
                 <Field

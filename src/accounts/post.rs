@@ -6,7 +6,7 @@ use axum::{
 };
 use url::Url;
 
-use super::{ops, password::Typed, session};
+use super::{ops, password::Typed, session, sessions};
 use crate::{
     error::UiErrorKind,
     server::{
@@ -31,9 +31,7 @@ pub async fn sign_in(submission: Submission) -> Response {
             }
             let from = address::of(form.headers(), &form.parts().extensions, &form.state.config);
             let user_id = ops::sign_in(&form.state, email, &password, from).await?;
-            session::begin(&form.session, &user_id, form.state.clock.now())
-                .await
-                .map_err(|error| AppError::Internal(format!("session: {error}")))?;
+            sessions::post::signed_in(form, &user_id).await?;
             Ok(Outcome::Go(local(form.fields.get("next"), "/dashboard")))
         })
         .await

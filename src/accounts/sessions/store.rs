@@ -3,7 +3,7 @@
 use sqlx::FromRow;
 
 use crate::{
-    db::{DbError, Reader, Tx},
+    db::{DbError, Reader, SecretHash, Tx},
     server::clock::Millis,
 };
 
@@ -55,5 +55,91 @@ pub async fn end_sessions(
         "delete from sessions where user_id = $1 and id_hash <> $2",
         user_id,
         kept
+    )
+}
+
+/// Whether this person has signed in with the browser of that cookie.
+pub async fn device_known(
+    reader: &mut Reader,
+    user_id: &str,
+    id_hash: SecretHash,
+) -> Result<bool, DbError> {
+    let row: Option<(String,)> = crate::fetch_optional!(
+        reader,
+        (String,),
+        "select user_id from devices where user_id = $1 and id_hash = $2",
+        user_id,
+        id_hash.to_vec()
+    )?;
+    Ok(row.is_some())
+}
+
+/// Whether anybody has; it says nothing of whom.
+pub async fn device_of_anyone(reader: &mut Reader, id_hash: SecretHash) -> Result<bool, DbError> {
+    let row: Option<(String,)> = crate::fetch_optional!(
+        reader,
+        (String,),
+        "select user_id from devices where id_hash = $1 limit 1",
+        id_hash.to_vec()
+    )?;
+    Ok(row.is_some())
+}
+
+/// Whether the person has signed in with any browser.
+pub async fn has_device(reader: &mut Reader, user_id: &str) -> Result<bool, DbError> {
+    let row: Option<(String,)> = crate::fetch_optional!(
+        reader,
+        (String,),
+        "select user_id from devices where user_id = $1 limit 1",
+        user_id
+    )?;
+    Ok(row.is_some())
+}
+
+pub async fn see_device(
+    tx: &mut Tx,
+    user_id: &str,
+    id_hash: SecretHash,
+    words: &str,
+    now: Millis,
+) -> Result<(), DbError> {
+    crate::execute!(
+        tx,
+        "insert into devices (user_id, id_hash, words, created_at, last_seen_at) values ($1, $2, $3, $4, $4)
+         on conflict (user_id, id_hash) do update
+         set words = excluded.words, last_seen_at = excluded.last_seen_at",
+        user_id,
+        id_hash.to_vec(),
+        words,
+        now
+    )?;
+    Ok(())
+}
+
+pub async fn delete_devices_unseen_since(
+    tx: &mut Tx,
+    user_id: &str,
+    since: Millis,
+) -> Result<(), DbError> {
+    crate::execute!(
+        tx,
+        "delete from devices where user_id = $1 and last_seen_at < $2",
+        user_id,
+        since
+    )?;
+    Ok(())
+}
+
+/// The browsers of a person in words: when they were first and last signed in with.
+pub async fn devices(
+    reader: &mut Reader,
+    user_id: &str,
+) -> Result<Vec<(String, Millis, Millis)>, DbError> {
+    crate::fetch_all!(
+        reader,
+        (String, Millis, Millis),
+        "select words, created_at, last_seen_at from devices
+         where user_id = $1 order by last_seen_at desc, id_hash",
+        user_id
     )
 }
