@@ -21,6 +21,8 @@ use crate::{
         },
         factors::page::{RecoveryPage, RemoveTotpPage, TotpPage},
         page::{LoginPage, SecurityPage},
+        personal::page::{AccountPage, ClosePage, ExportPage},
+        sessions::page::SessionsPage,
     },
     audit::page::AuditPage,
     error::{UiError, UiErrorKind},
@@ -89,6 +91,10 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/settings/notices") view=NoticeSettingsPage ssr=SsrMode::Async />
                 <Route path=path!("/dev/mail") view=MailListPage ssr=SsrMode::Async />
                 <Route path=path!("/dev/mail/:id") view=MailPage ssr=SsrMode::Async />
+                <Route path=path!("/settings/sessions") view=SessionsPage ssr=SsrMode::Async />
+                <Route path=path!("/settings/account") view=AccountPage ssr=SsrMode::Async />
+                <Route path=path!("/settings/account/export") view=ExportPage ssr=SsrMode::Async />
+                <Route path=path!("/settings/account/close") view=ClosePage ssr=SsrMode::Async />
                 <Route path=path!("/dev/ui") view=GalleryPage ssr=SsrMode::Async />
             </FlatRoutes>
         </Router>

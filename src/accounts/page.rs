@@ -43,7 +43,7 @@ pub fn LoginPage() -> impl IntoView {
     let failure = frame::failure(&answer);
     let done = match query.get("done").as_deref() {
         Some("password") => "Your new password is set. Sign in with it.",
-        Some("closed") => "Your account is closed.",
+        Some("closed") => "Your account is closed. What was kept about you is erased.",
         _ => "",
     };
     let sign_up = if next.is_empty() {

@@ -118,12 +118,6 @@ pub async fn set_email(tx: &mut Tx, user_id: &str, email: &str) -> Result<(), Db
     Ok(())
 }
 
-/// Ends every session of the person.
-pub async fn end_sessions(tx: &mut Tx, user_id: &str) -> Result<(), DbError> {
-    crate::execute!(tx, "delete from sessions where user_id = $1", user_id)?;
-    Ok(())
-}
-
 pub async fn set_pin(tx: &mut Tx, user_id: &str, pin_hash: &str) -> Result<(), DbError> {
     crate::execute!(
         tx,

@@ -62,6 +62,16 @@ fn summary(action: &str, detail: &str) -> String {
         "notices.chosen" => "Chose where to be told what".to_owned(),
         "member.added" => format!("Added a member as {}", text("roles").replace(',', ", ")),
         "workspace.created" => format!("Created the workspace \u{201c}{}\u{201d}", text("name")),
+        "session.revoked" => match detail["count"].as_u64() {
+            Some(1) | None => "Ended one of their sessions".to_owned(),
+            Some(count) => format!("Ended {count} of their sessions"),
+        },
+        "account.renamed" => "Changed their name".to_owned(),
+        "account.closed" => "Closed their account".to_owned(),
+        "data.exported" => "Downloaded their personal data".to_owned(),
+        "key.handed_over" => format!("Handed over the key \u{201c}{}\u{201d}", text("label")),
+        "member.left" => "Left the workspace".to_owned(),
+        "workspace.closed" => "Closed the workspace".to_owned(),
         other => other.replace(['.', '_'], " "),
     }
 }

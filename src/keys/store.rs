@@ -181,6 +181,50 @@ pub async fn end(tx: &mut Tx, workspace_id: &str, id: &str, now: Millis) -> Resu
     Ok(touched == 1)
 }
 
+/// Keys of a workspace that nobody has ended, of one owner if one is named.
+pub async fn not_ended(
+    reader: &mut Reader,
+    workspace_id: &str,
+    owner_id: Option<&str>,
+) -> Result<Vec<KeyRow>, DbError> {
+    crate::fetch_all!(
+        reader,
+        KeyRow,
+        select_key!(
+            "where k.workspace_id = $1 and k.ended_at is null
+               and (cast($2 as text) is null or k.owner_id = $2) order by k.id"
+        ),
+        workspace_id,
+        owner_id
+    )
+}
+
+/// Every key that a person owns, in all workspaces: it is about the person.
+pub async fn of_owner(reader: &mut Reader, owner_id: &str) -> Result<Vec<KeyRow>, DbError> {
+    crate::fetch_all!(
+        reader,
+        KeyRow,
+        select_key!("where k.owner_id = $1 order by k.id"),
+        owner_id
+    )
+}
+
+pub async fn set_owner(
+    tx: &mut Tx,
+    workspace_id: &str,
+    id: &str,
+    owner_id: Option<&str>,
+) -> Result<(), DbError> {
+    crate::execute!(
+        tx,
+        "update api_keys set owner_id = $3 where workspace_id = $1 and id = $2",
+        workspace_id,
+        id,
+        owner_id
+    )?;
+    Ok(())
+}
+
 /// What a list is narrowed to.
 pub struct Filter<'a> {
     pub workspace_id: &'a str,
