@@ -236,10 +236,11 @@ on_both_engines! {
         let (owned_by,): (String,) =
             crate::fetch_one!(&mut reader, (String,), "select owner_id from api_keys where id = $1", &key).expect("read");
         assert_eq!(owned_by, owner.id);
-        let told: Vec<(String,)> =
-            crate::fetch_all!(&mut reader, (String,), "select subject from notices where user_id = $1 order by id", &owner.id).expect("read");
-        assert_eq!(told[0].0, "Former member joined");
-        assert_eq!(told[1].0, "1 key in \u{201c}Acme\u{201d} handed over to you");
+        let mut told: Vec<(String,)> =
+            crate::fetch_all!(&mut reader, (String,), "select subject from notices where user_id = $1", &owner.id).expect("read");
+        told.sort();
+        assert_eq!(told[0].0, "1 key in \u{201c}Acme\u{201d} handed over to you");
+        assert_eq!(told[1].0, "Former member joined");
         drop(reader);
 
         let gone = app.post("/login", None, &[("email", &leaver.email), ("password", PASSWORD)]).await;
