@@ -1,0 +1,1 @@
+//! Workspaces through the portal's router, by outcome.
