@@ -157,8 +157,9 @@ pub fn error_page(error: &UiError) -> AnyView {
     } else {
         ("", "")
     };
-    let body = view! { <ErrorPage kind=kind message=message request_id=request href=href label=label /> }
-        .into_any();
+    let body =
+        view! { <ErrorPage kind=kind message=message request_id=request href=href label=label /> }
+            .into_any();
     if viewer.is_some() {
         let head = Head {
             heading: heading.to_owned(),

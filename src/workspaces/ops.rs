@@ -85,12 +85,7 @@ pub async fn invite(
     let replaced = store::withdraw_invitations_to(&mut tx, &space.id, &folded, now).await?;
     let (id, link) = issue(&mut tx, state, viewer, &space, email, grants).await?;
     let detail = json!({ "roles": grants.to_string(), "replaced": replaced });
-    audit::record(
-        &mut tx,
-        &viewer.entry("member.invited", &id, detail),
-        now,
-    )
-    .await?;
+    audit::record(&mut tx, &viewer.entry("member.invited", &id, detail), now).await?;
     tx.commit().await?;
     Ok(link)
 }
@@ -197,10 +192,7 @@ async fn issue(
         now,
     )
     .await?;
-    let link = Zeroizing::new(format!(
-        "{}/join?token={}",
-        state.config.public_url, *token
-    ));
+    let link = Zeroizing::new(format!("{}/join?token={}", state.config.public_url, *token));
     let user = accounts::store::by_email(tx, email).await?;
     let letter = Letter {
         to: email.to_owned(),
@@ -298,14 +290,7 @@ pub async fn join(state: &AppState, viewer: &Viewer, token: &str) -> Result<Stri
     match store::member(&mut tx, &space.id, &viewer.user_id).await? {
         Some(member) => {
             let both = policy::merged(&view::grants(&member.roles)?, &grants);
-            store::set_roles(
-                &mut tx,
-                &space.id,
-                &viewer.user_id,
-                &member.roles,
-                &both,
-            )
-            .await?;
+            store::set_roles(&mut tx, &space.id, &viewer.user_id, &member.roles, &both).await?;
         }
         None => store::add_member(&mut tx, &space.id, &viewer.user_id, &grants, now).await?,
     }
@@ -518,7 +503,10 @@ pub async fn leave(state: &AppState, viewer: &Viewer, proof: Proof) -> Result<()
             workspace_id: Some(&space.id),
             subject: format!("{} left {}", member.name, space.name),
             text: match keys {
-                0 => format!("They were {} there and had no key.", policy::in_words(&member.grants)),
+                0 => format!(
+                    "They were {} there and had no key.",
+                    policy::in_words(&member.grants)
+                ),
                 _ => format!(
                     "{} of theirs {} yours now. They go on working; revoke what nobody needs.",
                     time::count(keys, "key", "keys"),
@@ -612,7 +600,10 @@ pub async fn require_second_factor(
     )
     .await?;
     let members = view::members(&mut tx, &space.id).await?;
-    for member in members.iter().filter(|member| required && !member.second_factor) {
+    for member in members
+        .iter()
+        .filter(|member| required && !member.second_factor)
+    {
         let notice = Notice {
             kind: Kind::Membership,
             workspace_id: Some(&space.id),
@@ -666,7 +657,10 @@ pub async fn offer(
     if policy::is_owner(&member.grants) {
         return Err(AppError::field("to", "They are an owner already."));
     }
-    if store::open_transfer(&mut tx, &space.id, now).await?.is_some() {
+    if store::open_transfer(&mut tx, &space.id, now)
+        .await?
+        .is_some()
+    {
         return Err(AppError::told(
             UiErrorKind::Conflict,
             "The ownership is offered to somebody already. Withdraw that offer first.",
@@ -829,11 +823,7 @@ async fn serial(tx: &mut Tx, workspace_id: &str) -> Result<Space, AppError> {
 }
 
 /// The roles with which the viewer acts, as they are at this moment.
-async fn acting_roles(
-    tx: &mut Tx,
-    state: &AppState,
-    viewer: &Viewer,
-) -> Result<Roles, AppError> {
+async fn acting_roles(tx: &mut Tx, state: &AppState, viewer: &Viewer) -> Result<Roles, AppError> {
     let held = viewer.workspace.as_ref().map(|workspace| &workspace.roles);
     // An operator who acts in the workspace is no member of it, or acts with less than what they are as one.
     if let Some(roles) = held.filter(|roles| **roles == Roles::of_operator()) {

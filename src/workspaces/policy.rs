@@ -408,16 +408,7 @@ mod tests {
         assert!(change(actor("a", &owner), "a", &owning, &fewer, true).is_ok());
         assert_eq!(leave(&owning, false), Err(LAST_OWNER));
         assert!(leave(&owning, true).is_ok() && leave(&fewer, false).is_ok());
-        assert!(
-            change(
-                actor("a", &owner),
-                "b",
-                &fewer,
-                &Grants::default(),
-                true
-            )
-            .is_err()
-        );
+        assert!(change(actor("a", &owner), "b", &fewer, &Grants::default(), true).is_err());
     }
 
     #[test]
@@ -453,10 +444,7 @@ mod tests {
         let end = ask("2027-03-14").expect("today is not over");
         assert_eq!(end, 1_805_068_800_000);
         assert_eq!(day_before(end), "2027-03-14");
-        assert_eq!(
-            in_words(&until(Checker, end)),
-            "checker until 14 Mar 2027"
-        );
+        assert_eq!(in_words(&until(Checker, end)), "checker until 14 Mar 2027");
         assert_eq!(ask("").expect("for good"), 0);
         for wrong in [
             "2027-03-13",
@@ -515,7 +503,12 @@ mod tests {
             assert!(email(text).is_err(), "{text:?}");
         }
         assert!(email(&format!("{}@c.test", "a".repeat(248))).is_err());
-        for text in ["a+b@c.test", "o'neil@c.test", "\u{430}@c.test", " a@c.test "] {
+        for text in [
+            "a+b@c.test",
+            "o'neil@c.test",
+            "\u{430}@c.test",
+            " a@c.test ",
+        ] {
             assert!(email(text).is_ok(), "{text:?}");
         }
         for text in ["", "  ", "a\0b", "a\u{202e}b", "a\nb", &"x".repeat(61)] {

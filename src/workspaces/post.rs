@@ -198,7 +198,10 @@ pub async fn second_factor(submission: Submission) -> Response {
                 "yes" => true,
                 "no" => false,
                 _ => {
-                    return Err(AppError::field("required", "Choose whether it is required."));
+                    return Err(AppError::field(
+                        "required",
+                        "Choose whether it is required.",
+                    ));
                 }
             };
             let content = ops::second_factor_content(required);

@@ -89,7 +89,12 @@ pub async fn find(reader: &mut Reader, id: &str) -> Result<Option<Space>, DbErro
 }
 
 pub async fn rename(tx: &mut Tx, id: &str, name: &str) -> Result<(), DbError> {
-    crate::execute!(tx, "update workspaces set name = $2 where id = $1", id, name)?;
+    crate::execute!(
+        tx,
+        "update workspaces set name = $2 where id = $1",
+        id,
+        name
+    )?;
     Ok(())
 }
 

@@ -54,11 +54,7 @@ pub async fn members(reader: &mut Reader, workspace_id: &str) -> Result<Vec<Memb
 }
 
 /// A member by the id in a path. One of another workspace is answered like one that does not exist.
-pub async fn member(
-    reader: &mut Reader,
-    workspace_id: &str,
-    id: &str,
-) -> Result<Member, AppError> {
+pub async fn member(reader: &mut Reader, workspace_id: &str, id: &str) -> Result<Member, AppError> {
     if !is_id(id, "usr") {
         return Err(AppError::not_found());
     }

@@ -61,7 +61,10 @@ pub fn RolesPage() -> impl IntoView {
             roles: &roles,
         };
         if !policy::may_touch(actor, &member.grants) {
-            return refusal("Change roles", "Only an owner can change the roles of an owner.");
+            return refusal(
+                "Change roles",
+                "Only an owner can change the roles of an owner.",
+            );
         }
         let fields = role_fields(
             &answer,

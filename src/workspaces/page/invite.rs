@@ -40,8 +40,8 @@ pub fn InvitePage() -> impl IntoView {
     // A form that was sent is shown as it was, even if nothing was ticked.
     let sent = answer.error.is_some() || !answer.value("factor").is_empty();
     let owner = here.viewer.has(Role::Owner);
-    let email = FieldState::new(answer.value("email"))
-        .error(answer.error_at("email").unwrap_or_default());
+    let email =
+        FieldState::new(answer.value("email")).error(answer.error_at("email").unwrap_or_default());
     framed(
         Head {
             purpose: "The person gets a mail with a link. It works once, within 7 days, for that address alone.",
@@ -50,7 +50,10 @@ pub fn InvitePage() -> impl IntoView {
         view! {
             {frame::failure(&answer)}
             <form method="post" action="/members/invite" class="space-y-8">
-                <div class="space-y-4">
+                <section class="space-y-4" aria-labelledby="invited">
+                    <h2 id="invited" class="text-h2">
+                        "Person and roles"
+                    </h2>
                     <Field
                         label="E-mail address"
                         name="email"
@@ -60,7 +63,7 @@ pub fn InvitePage() -> impl IntoView {
                         state=email
                     />
                     {role_fields(&answer, sent, &Grants::default(), owner, here.now)}
-                </div>
+                </section>
                 {confirm(Confirm {
                     action: Action::Invite,
                     what: "invite this address with these roles".to_owned(),
@@ -99,10 +102,8 @@ pub fn RenewInvitationPage() -> impl IntoView {
         return moment;
     }
     loaded(invitation(frame::path_id()), move |row| {
-        let roles = view::grants(&row.roles).map_or_else(
-            |_| row.roles.clone(),
-            |grants| policy::in_words(&grants),
-        );
+        let roles = view::grants(&row.roles)
+            .map_or_else(|_| row.roles.clone(), |grants| policy::in_words(&grants));
         framed(
             below_members("Send a new link", ""),
             view! {

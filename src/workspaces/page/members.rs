@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
-use super::{below_members, role_badges};
+use super::role_badges;
 use crate::{
     error::UiError,
     frame::{self, Head, Here, framed, loaded},
@@ -110,29 +110,22 @@ fn members_page(here: &Here, members: &[Member], invitations: &[Invitation]) -> 
                 })
                 .into_iter()
                 .collect(),
-            ..below_nothing()
+            ..Head::default()
         },
         view! {
-            <Table caption="Members" columns=columns rows=rows plates=true />
+            <Table caption="Members" columns=columns rows=rows />
             {waiting}
         },
     )
-}
-
-fn below_nothing() -> Head {
-    Head {
-        crumbs: Vec::new(),
-        ..below_members("", "")
-    }
 }
 
 fn row(here: &Here, member: &Member) -> Row {
     let admin = here.viewer.has(Role::Admin);
     let own = member.id == here.viewer.user_id;
     let factor = if member.second_factor {
-        view! { <Badge tone=Tone::Success shape=Shape::Check word="Set up" /> }.into_any()
+        view! { <Badge tone=Tone::Success shape=Shape::Check word="Second factor" /> }.into_any()
     } else {
-        view! { <span class="text-ink-2">"None"</span> }.into_any()
+        view! { <span class="text-ink-2">"No second factor"</span> }.into_any()
     };
     let mut cells = vec![
         view! {
@@ -195,7 +188,8 @@ fn menu(here: &Here, member: &Member, own: bool) -> Option<AnyView> {
         }
         .into_any()
     };
-    let menu = view! { <RowMenu label=format!("Actions for {}", member.name)>{change} {go}</RowMenu> };
+    let menu =
+        view! { <RowMenu label=format!("Actions for {}", member.name)>{change} {go}</RowMenu> };
     Some(menu.into_any())
 }
 

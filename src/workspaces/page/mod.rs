@@ -96,7 +96,7 @@ fn role_fields(answer: &Answer, sent: bool, grants: &Grants, owner: bool, now: M
                         .unwrap_or_default()
                 };
                 view! {
-                    <div class="mt-1 mb-2 max-w-60 pl-6.5">
+                    <div class="mt-2 mb-1 hidden max-w-60 pl-6.5 group-has-checked:block">
                         <Field
                             label="Last day"
                             name=field
@@ -110,7 +110,7 @@ fn role_fields(answer: &Answer, sent: bool, grants: &Grants, owner: bool, now: M
                 }
             });
             view! {
-                <div>
+                <div class="group">
                     <Checkbox
                         label=role.title()
                         name="roles"
@@ -137,7 +137,7 @@ fn role_fields(answer: &Answer, sent: bool, grants: &Grants, owner: bool, now: M
                         </p>
                     }
                 })}
-            <div class="space-y-1">{boxes}</div>
+            <div class="space-y-2">{boxes}</div>
         </fieldset>
     }
     .into_any()

@@ -62,7 +62,10 @@ async fn load() -> Result<Loaded, UiError> {
 
 /// How many members lack a second factor, in words.
 fn lacking(members: &[Member]) -> String {
-    let without = members.iter().filter(|member| !member.second_factor).count();
+    let without = members
+        .iter()
+        .filter(|member| !member.second_factor)
+        .count();
     match (without, members.len()) {
         (0, _) => "Every member has one.".to_owned(),
         (_, 1) => "You have none yet.".to_owned(),
@@ -286,7 +289,8 @@ fn second_factor_page(data: &Loaded) -> AnyView {
         ),
         (false, 0) => (
             "Require a second factor?",
-            "Every member has one. New ones set one up before they can do anything here.".to_owned(),
+            "Every member has one. New ones set one up before they can do anything here."
+                .to_owned(),
             "yes",
         ),
         (false, _) => (
