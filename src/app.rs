@@ -37,6 +37,11 @@ use crate::{
     },
     ui::{gallery::Gallery, icon::IconSprite},
     usage::page::{LogsPage, OverviewPage, RequestPage},
+    workspaces::page::{
+        InvitePage, JoinPage, LeavePage, MembersPage, NewWorkspacePage, OfferPage,
+        RemoveMemberPage, RenewInvitationPage, RolesPage, SecondFactorPage, TransferPage,
+        WithdrawInvitationPage, WorkspacePage,
+    },
 };
 
 /// Run-time settings of the framework; `LEPTOS_*` variables override them while developing.
@@ -95,6 +100,19 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/settings/account") view=AccountPage ssr=SsrMode::Async />
                 <Route path=path!("/settings/account/export") view=ExportPage ssr=SsrMode::Async />
                 <Route path=path!("/settings/account/close") view=ClosePage ssr=SsrMode::Async />
+                <Route path=path!("/workspaces/new") view=NewWorkspacePage ssr=SsrMode::Async />
+                <Route path=path!("/members") view=MembersPage ssr=SsrMode::Async />
+                <Route path=path!("/members/invite") view=InvitePage ssr=SsrMode::Async />
+                <Route path=path!("/members/invitations/:id/renew") view=RenewInvitationPage ssr=SsrMode::Async />
+                <Route path=path!("/members/invitations/:id/withdraw") view=WithdrawInvitationPage ssr=SsrMode::Async />
+                <Route path=path!("/members/:id/roles") view=RolesPage ssr=SsrMode::Async />
+                <Route path=path!("/members/:id/remove") view=RemoveMemberPage ssr=SsrMode::Async />
+                <Route path=path!("/join") view=JoinPage ssr=SsrMode::Async />
+                <Route path=path!("/settings/workspace") view=WorkspacePage ssr=SsrMode::Async />
+                <Route path=path!("/settings/workspace/second-factor") view=SecondFactorPage ssr=SsrMode::Async />
+                <Route path=path!("/settings/workspace/transfer") view=TransferPage ssr=SsrMode::Async />
+                <Route path=path!("/settings/workspace/leave") view=LeavePage ssr=SsrMode::Async />
+                <Route path=path!("/ownership/:id") view=OfferPage ssr=SsrMode::Async />
                 <Route path=path!("/dev/ui") view=GalleryPage ssr=SsrMode::Async />
             </FlatRoutes>
         </Router>

@@ -59,6 +59,7 @@ const RAIL: &[(&str, &str, &str, IconName)] = &[
     ("Build", "API keys", "/keys", IconName::Key),
     ("Build", "Logs", "/logs", IconName::Logs),
     ("Control", "Audit", "/audit", IconName::Audit),
+    ("Control", "Members", "/members", IconName::Members),
 ];
 
 /// Where the bell leads.
@@ -163,8 +164,20 @@ pub fn error_page(error: &UiError) -> AnyView {
         String::new()
     };
     let message = error.message.clone();
-    let body = view! { <ErrorPage kind=kind message=message request_id=request /> }.into_any();
-    if crate::accounts::viewer::optional().is_some() {
+    let viewer = crate::accounts::viewer::optional();
+    // Who belongs to no workspace finds nothing on the overview.
+    let homeless = viewer
+        .as_ref()
+        .is_some_and(|viewer| viewer.workspace.is_none());
+    let (href, label) = if homeless && matches!(kind, ErrorKind::Forbidden) {
+        ("/workspaces/new", "Create workspace")
+    } else {
+        ("", "")
+    };
+    let body =
+        view! { <ErrorPage kind=kind message=message request_id=request href=href label=label /> }
+            .into_any();
+    if viewer.is_some() {
         let head = Head {
             heading: heading.to_owned(),
             span: Span::None,

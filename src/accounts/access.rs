@@ -15,7 +15,10 @@ use crate::{
     error::{UiError, UiErrorKind},
     keys::policy,
     server::page,
-    workspaces::Role::{self, Admin, Auditor, Checker, Developer},
+    workspaces::{
+        self,
+        Role::{self, Admin, Auditor, Checker, Developer, Owner},
+    },
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +47,11 @@ const READ_AUDIT: Access = Access::Any(&[Auditor, Admin]);
 const MAKE_KEYS: Access = Access::Any(&[Developer]);
 /// Checkers may stop any key, developers their own; which key is the operation's to judge.
 const STOP_KEYS: Access = Access::Any(&[Developer, Checker]);
+const READ_MEMBERS: Access = Access::Any(workspaces::policy::READERS);
+/// Members, invitations and the workspace itself.
+const MANAGE: Access = Access::Any(&[Admin]);
+const READ_SETTINGS: Access = Access::Any(&[Auditor, Admin]);
+const HAND_OVER: Access = Access::Any(&[Owner]);
 
 const fn get(path: &'static str, access: Access) -> Route {
     Route {
@@ -120,6 +128,31 @@ pub const ROUTES: &[Route] = &[
     post("/notices", Access::SignedIn),
     get("/settings/notices", Access::SignedIn),
     post("/settings/notices", Access::SignedIn),
+    get("/workspaces/new", Access::SignedIn),
+    post("/workspaces/new", Access::SignedIn),
+    get("/members", READ_MEMBERS),
+    get("/members/invite", MANAGE),
+    post("/members/invite", MANAGE),
+    get("/members/invitations/{id}/renew", MANAGE),
+    post("/members/invitations/{id}/renew", MANAGE),
+    get("/members/invitations/{id}/withdraw", MANAGE),
+    post("/members/invitations/{id}/withdraw", MANAGE),
+    get("/members/{id}/roles", MANAGE),
+    post("/members/{id}/roles", MANAGE),
+    get("/members/{id}/remove", MANAGE),
+    post("/members/{id}/remove", MANAGE),
+    get("/join", Access::Anyone),
+    post("/join", Access::SignedIn),
+    get("/settings/workspace", READ_SETTINGS),
+    post("/settings/workspace", MANAGE),
+    get("/settings/workspace/second-factor", MANAGE),
+    post("/settings/workspace/second-factor", MANAGE),
+    get("/settings/workspace/transfer", HAND_OVER),
+    post("/settings/workspace/transfer", HAND_OVER),
+    get("/settings/workspace/leave", Access::SignedIn),
+    post("/settings/workspace/leave", Access::SignedIn),
+    get("/ownership/{id}", Access::SignedIn),
+    post("/ownership/{id}", Access::SignedIn),
     // Server functions.
     post("/api/overview", READ_KEYS),
     post("/api/list_keys", READ_KEYS),
@@ -181,6 +214,12 @@ pub async fn guard(route: &'static Route, request: Request, next: Next) -> Respo
                     "This workspace asks its members for a second factor. Set one up first.",
                 ))
             }
+        }
+        // Where signing in leads, those who have nothing to see there yet are offered a beginning.
+        (Some(viewer), Access::Any(_))
+            if route.path == "/dashboard" && viewer.workspace.is_none() && !viewer.operator =>
+        {
+            Redirect::to("/workspaces/new").into_response()
         }
         (Some(viewer), access) => {
             let error = match access {

@@ -264,9 +264,37 @@ async fn sample(state: &AppState) -> Result<(), AppError> {
     for (at, id, sample) in ending {
         end(&past, &maker, at, &id, sample).await?;
     }
+    let admin = Viewer {
+        user_id: ids[3].0.clone(),
+        email: owner_email.to_owned(),
+        name: people[3].0.to_owned(),
+        workspace: maker.workspace.clone().map(|workspace| ViewerWorkspace {
+            roles: Roles::of(&[Role::Owner]),
+            ..workspace
+        }),
+        ..maker.clone()
+    };
+    invitation(state, &admin, now, &password).await?;
     let mut tx = state.db.begin().await?;
     installation::set(&mut tx, DEMO_MARK, FILLED).await?;
     tx.commit().await?;
+    Ok(())
+}
+
+/// An invitation that waits since the day before yesterday.
+async fn invitation(
+    state: &AppState,
+    admin: &Viewer,
+    now: Millis,
+    password: &Typed,
+) -> Result<(), AppError> {
+    let past = state.with_clock(Clock::fixed(now - 2 * DAY));
+    let email = "eva@harbor.example";
+    let roles = Grants::of(&[Role::Developer]);
+    let content = workspaces::ops::invite_content(email, &roles);
+    let (action, factor) = (Action::Invite, Factor::Password);
+    let proof = step_up::prove(&past, admin, action, &content, factor, password).await?;
+    workspaces::ops::invite(&past, admin, email, &roles, proof).await?;
     Ok(())
 }
 

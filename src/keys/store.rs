@@ -314,3 +314,44 @@ pub async fn hours(
         since / HOUR
     )
 }
+
+/// How many keys of this owner can be used.
+pub async fn count_of_owner(
+    reader: &mut Reader,
+    workspace_id: &str,
+    owner_id: &str,
+    now: Millis,
+) -> Result<i64, DbError> {
+    let (count,): (i64,) = crate::fetch_one!(
+        reader,
+        (i64,),
+        "select count(*) from api_keys
+         where workspace_id = $1 and owner_id = $2 and ended_at is null and (expires_at is null or expires_at > $3)",
+        workspace_id,
+        owner_id,
+        now
+    )?;
+    Ok(count)
+}
+
+/// Gives the keys of this owner that can be used to another, or to nobody in particular. Gives their ids.
+pub async fn hand_over(
+    tx: &mut Tx,
+    workspace_id: &str,
+    from: &str,
+    to: Option<&str>,
+    now: Millis,
+) -> Result<Vec<String>, DbError> {
+    let rows: Vec<(String,)> = crate::fetch_all!(
+        tx,
+        (String,),
+        "update api_keys set owner_id = $3
+         where workspace_id = $1 and owner_id = $2 and ended_at is null and (expires_at is null or expires_at > $4)
+         returning id",
+        workspace_id,
+        from,
+        to,
+        now
+    )?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}

@@ -17,7 +17,7 @@ use super::{PATIENCE, assets, headers, page, request_id, state::AppState};
 use crate::{
     accounts::{self, ROUTES, guard, session, viewer},
     error::{UiError, UiErrorKind},
-    keys, mail, notices,
+    keys, mail, notices, workspaces,
 };
 
 /// Longest error of a server function read; they are a few sentences.
@@ -66,6 +66,18 @@ pub fn router(state: &AppState) -> Router {
             (_, "/keys/{id}/revoke") => form(keys::post::revoke),
             (_, "/notices") => form(notices::post::read),
             (_, "/settings/notices") => form(notices::post::choose),
+            (_, "/workspaces/new") => form(workspaces::post::create),
+            (_, "/members/invite") => form(workspaces::post::invite),
+            (_, "/members/invitations/{id}/renew") => form(workspaces::post::renew),
+            (_, "/members/invitations/{id}/withdraw") => form(workspaces::post::withdraw),
+            (_, "/members/{id}/roles") => form(workspaces::post::change_roles),
+            (_, "/members/{id}/remove") => form(workspaces::post::remove),
+            (_, "/join") => form(workspaces::post::join),
+            (_, "/settings/workspace") => form(workspaces::post::rename),
+            (_, "/settings/workspace/second-factor") => form(workspaces::post::second_factor),
+            (_, "/settings/workspace/transfer") => form(workspaces::post::offer),
+            (_, "/settings/workspace/leave") => form(workspaces::post::leave),
+            (_, "/ownership/{id}") => form(workspaces::post::answer_offer),
             (_, path) if path.starts_with("/api/") => form(server_function),
             (method, path) => {
                 unreachable!("{method} {path} is in the access matrix but has no handler")

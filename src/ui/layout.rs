@@ -313,14 +313,19 @@ fn switcher(workspace: String, workspaces: Vec<Workspace>) -> impl IntoView {
         .next()
         .map(|c| c.to_uppercase().to_string())
         .unwrap_or_default();
+    let nowhere = workspace.is_empty();
     let face = view! {
         <span class="grid size-6 shrink-0 place-items-center rounded-[4px] bg-solid text-meta text-on-solid" aria-hidden="true">
             {initial}
         </span>
         <span class="min-w-0 flex-1 truncate font-semibold">{workspace}</span>
     };
-    if workspaces.len() < 2 {
+    // An operator who acts in a workspace may belong to none.
+    if workspaces.is_empty() && !nowhere {
         return view! { <p class="flex min-h-9 items-center gap-2 px-2">{face}</p> }.into_any();
+    }
+    if workspaces.is_empty() {
+        return create_workspace().into_any();
     }
     let options = workspaces
         .into_iter()
@@ -345,12 +350,24 @@ fn switcher(workspace: String, workspaces: Vec<Workspace>) -> impl IntoView {
                 {face} <span class="sr-only">"Switch workspace"</span>
                 <Icon name=IconName::ChevronUpDown class="size-4 text-ink-3" />
             </summary>
-            <form method="post" action="/workspaces/switch" class="menu-panel top-full left-0 mt-1 w-full">
-                {options}
-            </form>
+            <div class="menu-panel top-full left-0 mt-1 w-full">
+                <form method="post" action="/workspaces/switch">
+                    {options}
+                </form>
+                <div class="mt-1 border-t border-line pt-1">{create_workspace()}</div>
+            </div>
         </details>
     }
     .into_any()
+}
+
+fn create_workspace() -> impl IntoView {
+    view! {
+        <a class="menu-item" href="/workspaces/new">
+            <Icon name=IconName::Plus />
+            <span class="min-w-0 flex-1 truncate">"Create workspace"</span>
+        </a>
+    }
 }
 
 fn nav_item(item: NavItem) -> impl IntoView {
