@@ -50,10 +50,12 @@ pub fn render(letter: &Letter, brand: &str, home: &str) -> Rendered {
     let mut body: String = before.iter().map(paragraph).collect();
     if let Some((words, link)) = button {
         let (words, link) = (escaped(&words), escaped(&link));
-        body.push_str(&format!(
-            "<p style=\"margin:24px 0 16px\"><a href=\"{link}\" style=\"{BUTTON}\">{words}</a></p>\n\
-             <p style=\"margin:0 0 24px;{SMALL}\">The button opens {link}</p>\n"
-        ));
+        body.extend([
+            format!(
+                "<p style=\"margin:24px 0 16px\"><a href=\"{link}\" style=\"{BUTTON}\">{words}</a></p>\n"
+            ),
+            format!("<p style=\"margin:0 0 24px;{SMALL}\">The button opens {link}</p>\n"),
+        ]);
     }
     body.extend(after.iter().map(paragraph));
     let html = format!(

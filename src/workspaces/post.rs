@@ -12,6 +12,7 @@ use crate::{
         session,
         step_up::{self, Action},
     },
+    error::FieldError,
     server::{
         clock::is_id,
         error::AppError,
@@ -38,13 +39,12 @@ pub async fn create(submission: Submission) -> Response {
 }
 
 /// The roles that a form asks for.
-fn asked(form: &Submission) -> Result<Grants, AppError> {
+fn asked(form: &Submission) -> Result<Grants, Vec<FieldError>> {
     policy::grants(
         &form.fields.all("roles"),
         |field| form.fields.get(field).to_owned(),
         form.state.clock.now(),
     )
-    .map_err(AppError::fields)
 }
 
 pub async fn invite(submission: Submission) -> Response {
@@ -54,20 +54,16 @@ pub async fn invite(submission: Submission) -> Response {
                 return Ok(Outcome::Again);
             }
             let (state, viewer) = (&form.state, form.viewer()?);
-            let email = policy::email(form.fields.get("email"));
-            let (email, grants) = match (email, asked(form)) {
-                (Ok(email), Ok(grants)) => (email, grants),
-                (Ok(_), Err(error)) => return Err(error),
-                (Err(wrong), Ok(_)) => return Err(AppError::field("email", wrong)),
-                (Err(wrong), Err(AppError::Told(mut error))) => {
-                    let email = crate::error::FieldError {
-                        field: "email".to_owned(),
-                        message: wrong,
-                    };
-                    error.fields.insert(0, email);
-                    return Err(AppError::Told(error));
-                }
-                (_, Err(error)) => return Err(error),
+            let mut errors = Vec::new();
+            let email = policy::email(form.fields.get("email")).map_err(|message| {
+                errors.push(FieldError {
+                    field: "email".to_owned(),
+                    message,
+                });
+            });
+            let grants = asked(form).map_err(|wrong| errors.extend(wrong));
+            let (Ok(email), Ok(grants)) = (email, grants) else {
+                return Err(AppError::fields(errors));
             };
             let content = ops::invite_content(&email, &grants);
             let proof = step_up::prove_form(form, Action::Invite, &content).await?;
@@ -147,7 +143,7 @@ pub async fn change_roles(Path(id): Path<String>, submission: Submission) -> Res
                 return Ok(Outcome::Again);
             }
             let was = form.fields.get("was");
-            let grants = asked(form)?;
+            let grants = asked(form).map_err(AppError::fields)?;
             let content = ops::change_content(&id, was, &grants);
             let proof = step_up::prove_form(form, Action::ChangeMember, &content).await?;
             ops::change_roles(state, viewer, &id, was, &grants, proof).await?;

@@ -16,7 +16,8 @@ use crate::{
         page::{self, Answer},
     },
     ui::{
-        dialog::{DialogBody, DialogFoot, DialogPage},
+        button::LinkButton,
+        dialog::{DialogBody, DialogPage},
         time::count,
     },
     workspaces::{
@@ -165,9 +166,9 @@ fn refusal(heading: &'static str, reason: &str) -> AnyView {
         below_members(heading, ""),
         view! {
             <DialogPage title=heading lead=reason>
-                <DialogFoot cancel="/members" cancel_label="Back to members">
-                    {()}
-                </DialogFoot>
+                <div class="flex justify-end p-6">
+                    <LinkButton href="/members">"Back to members"</LinkButton>
+                </div>
             </DialogPage>
         },
     )
