@@ -13,7 +13,10 @@ use leptos_router::{
 };
 
 use crate::{
-    accounts::page::{LoginPage, SecurityPage},
+    accounts::{
+        factors::passkey_page::{self, PasskeysPage, RemovePasskeyPage},
+        page::{LoginPage, SecurityPage},
+    },
     audit::page::AuditPage,
     error::{UiError, UiErrorKind},
     frame,
@@ -61,6 +64,10 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/logs/:id") view=RequestPage ssr=SsrMode::Async />
                 <Route path=path!("/audit") view=AuditPage ssr=SsrMode::Async />
                 <Route path=path!("/settings/security") view=SecurityPage ssr=SsrMode::Async />
+                // Not to be opened, only sent to: the sign-in page is what answers if that fails.
+                <Route path=path!("/login/passkey") view=LoginPage ssr=SsrMode::Async />
+                <Route path=path!("/settings/security/passkeys") view=PasskeysPage ssr=SsrMode::Async />
+                <Route path=path!("/settings/security/passkeys/:id/remove") view=RemovePasskeyPage ssr=SsrMode::Async />
                 <Route path=path!("/dev/ui") view=GalleryPage ssr=SsrMode::Async />
             </FlatRoutes>
         </Router>
@@ -102,6 +109,8 @@ pub fn shell() -> impl IntoView {
                 <link rel="preload" href="/fonts/inter.woff2" r#as="font" r#type="font/woff2" crossorigin="anonymous" />
                 <link rel="stylesheet" href=format!("{root}/pkg/latchkey.css") />
                 <script src=format!("{root}/portal.js") defer nonce=use_nonce()></script>
+                {passkey_page::needs_script()
+                    .then(|| view! { <script src=format!("{root}/passkey.js") defer nonce=use_nonce()></script> })}
                 <AutoReload options=OPTIONS.clone() />
                 <MetaTags />
             </head>

@@ -84,7 +84,7 @@ pub async fn sign_in(
 }
 
 /// The address, or the network of an IPv6 host, which has more addresses than could be counted.
-fn place_of(address: IpAddr) -> String {
+pub(super) fn place_of(address: IpAddr) -> String {
     match address {
         IpAddr::V4(v4) => v4.to_string(),
         IpAddr::V6(v6) => {

@@ -4,7 +4,10 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
-use super::{step_up, viewer};
+use super::{
+    factors::passkey_page::{self, PasskeySignIn},
+    step_up, viewer,
+};
 use crate::{
     frame::{self, Head, Span},
     server::{
@@ -41,6 +44,7 @@ pub fn LoginPage() -> impl IntoView {
     let answer = Answer::here();
     let query = use_query_map().get_untracked();
     let next = query.get("next").unwrap_or_else(|| answer.value("next"));
+    let next_again = next.clone();
     let failure = frame::failure(&answer);
     let demo = state.config.demo.then(|| {
         let people = DEMO_PEOPLE
@@ -96,7 +100,9 @@ pub fn LoginPage() -> impl IntoView {
                 <Button kind=Kind::Solid busy="Signing in\u{2026}">
                     "Sign in"
                 </Button>
-            </form> {demo}
+            </form>
+            <PasskeySignIn next=next_again />
+            {demo}
         </Plain>
     }
     .into_any()
@@ -197,6 +203,7 @@ fn security(has_pin: bool, locked: bool) -> AnyView {
                     </Button>
                 </form>
             </section>
+            <div class="mt-6">{viewer::optional().map(|viewer| passkey_page::summary(&viewer))}</div>
         },
     )
 }

@@ -117,7 +117,7 @@ pub async fn set_pin(submission: Submission) -> Response {
 }
 
 /// A path of this site, or `otherwise`: what stands in a `next` may have been put there by anyone.
-fn local(next: &str, otherwise: &str) -> String {
+pub(super) fn local(next: &str, otherwise: &str) -> String {
     let base = Url::parse("http://local.invalid/").ok();
     let resolved = base.as_ref().and_then(|base| base.join(next).ok());
     match (base, resolved) {
