@@ -138,7 +138,7 @@ fn list(here: &Here, held: Vec<store::Passkey>, on: bool) -> AnyView {
             let (now, zone) = (here.now, here.zone.clone());
             let last = match passkey.last_used_at {
                 Some(at) => view! { <RelativeTime at=at now=now zone=zone.clone() /> }.into_any(),
-                None => "Never".into_any(),
+                None => "Never used".into_any(),
             };
             Row {
                 cells: vec![
@@ -188,7 +188,7 @@ fn list(here: &Here, held: Vec<store::Passkey>, on: bool) -> AnyView {
     };
     settings(
         "Passkeys",
-        "A passkey signs you in, in place of password and second factor, and confirms what you do.",
+        "They sign you in without a password, and confirm what you do.",
         toast.map(str::to_owned),
         view! {
             <section class="space-y-4" aria-labelledby="passkeys">

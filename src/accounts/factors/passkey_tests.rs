@@ -335,7 +335,7 @@ async fn what_is_no_answer_is_refused_in_the_same_words() {
         .await;
     assert_eq!(added.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(added.body.contains("No new passkey came with the form"));
-    assert_eq!(added.between("name=\"name\"", "/>").contains("Phone"), true);
+    assert!(added.between("name=\"name\"", ">").contains("Phone"));
     assert_eq!(entries(&app, "passkey.added").await, 0);
 }
 

@@ -1,4 +1,4 @@
-//! Passkeys (WebAuthn level 2): for signing in, in place of password and second factor, and for confirming an action.
+//! Passkeys (Web Authentication, level 2): for signing in, in place of password and second factor, and for confirming an action.
 //!
 //! A ceremony has two halves. [`begin`] gives the browser a challenge and a token, and keeps in our table what its
 //! answer is judged by; whichever answer comes first with that token, within five minutes, uses the challenge up. It is
