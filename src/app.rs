@@ -19,7 +19,10 @@ use crate::{
             ConfirmAddressPage, NewPasswordPage, ResetPage, ResetSentPage, SignUpPage,
             SignUpSentPage, VerifyPage,
         },
-        factors::page::{RecoveryPage, RemoveTotpPage, TotpPage},
+        factors::{
+            page::{RecoveryPage, RemoveTotpPage, TotpPage},
+            passkey_page::{self, PasskeysPage, RemovePasskeyPage},
+        },
         page::{LoginPage, SecurityPage},
         personal::page::{AccountPage, ClosePage, ExportPage},
         sessions::page::SessionsPage,
@@ -113,6 +116,10 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/settings/workspace/transfer") view=TransferPage ssr=SsrMode::Async />
                 <Route path=path!("/settings/workspace/leave") view=LeavePage ssr=SsrMode::Async />
                 <Route path=path!("/ownership/:id") view=OfferPage ssr=SsrMode::Async />
+                // Not to be opened, only sent to: the sign-in page is what answers if that fails.
+                <Route path=path!("/login/passkey") view=LoginPage ssr=SsrMode::Async />
+                <Route path=path!("/settings/security/passkeys") view=PasskeysPage ssr=SsrMode::Async />
+                <Route path=path!("/settings/security/passkeys/:id/remove") view=RemovePasskeyPage ssr=SsrMode::Async />
                 <Route path=path!("/dev/ui") view=GalleryPage ssr=SsrMode::Async />
             </FlatRoutes>
         </Router>
@@ -157,6 +164,8 @@ pub fn shell() -> impl IntoView {
                 <link rel="preload" href="/fonts/inter.woff2" r#as="font" r#type="font/woff2" crossorigin="anonymous" />
                 <link rel="stylesheet" href=format!("{root}/pkg/latchkey.css") />
                 <script src=format!("{root}/portal.js") defer nonce=use_nonce()></script>
+                {passkey_page::needs_script()
+                    .then(|| view! { <script src=format!("{root}/passkey.js") defer nonce=use_nonce()></script> })}
                 <AutoReload options=OPTIONS.clone() />
                 <MetaTags />
             </head>

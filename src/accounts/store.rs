@@ -2,6 +2,7 @@
 
 use sqlx::FromRow;
 
+use super::factors;
 use crate::{
     db::{DbError, Reader, Tx},
     server::clock::Millis,
@@ -212,6 +213,7 @@ pub async fn delete_expired(tx: &mut Tx, now: Millis, kept_since: Millis) -> Res
         "delete from tries where window_start < $1 and subject not like 'pin:%'",
         kept_since
     )?;
+    factors::store::delete_ceremonies(tx, now - factors::passkeys::LASTS).await?;
     Ok(())
 }
 

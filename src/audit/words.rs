@@ -58,6 +58,8 @@ fn summary(action: &str, detail: &str) -> String {
         "recovery_codes.renewed" => "Made new recovery codes".to_owned(),
         "second_factor.failed" => "Wrong code after the right password".to_owned(),
         "session.ended" => "Signed out".to_owned(),
+        "passkey.added" => "Added a passkey".to_owned(),
+        "passkey.removed" => "Removed a passkey".to_owned(),
         "pin.set" => "Set a new PIN".to_owned(),
         "step_up.failed" => format!("Wrong {} when asked to confirm", text("factor")),
         "notices.chosen" => "Chose where to be told what".to_owned(),

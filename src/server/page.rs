@@ -38,7 +38,14 @@ pub const MAX_FORM: usize = 64 * 1024;
 pub struct Fields(Vec<(String, String)>);
 
 /// Fields whose value is never put back into a page.
-const SECRET_FIELDS: &[&str] = &["password", "new_password", "proof", "new_pin", "code"];
+const SECRET_FIELDS: &[&str] = &[
+    "password",
+    "new_password",
+    "proof",
+    "new_pin",
+    "code",
+    "passkey",
+];
 
 impl Fields {
     fn parse(body: &[u8]) -> Option<Self> {

@@ -15,7 +15,7 @@ use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer, timeout::Timeout
 
 use super::{PATIENCE, assets, headers, page, request_id, state::AppState};
 use crate::{
-    accounts::{self, ROUTES, guard, session, viewer},
+    accounts::{self, ROUTES, factors::passkey_post, guard, session, viewer},
     error::{UiError, UiErrorKind},
     keys, mail, notices, workspaces,
 };
@@ -61,6 +61,10 @@ pub fn router(state: &AppState) -> Router {
             (_, "/settings/account") => form(accounts::personal::post::rename),
             (_, "/settings/account/export") => form(accounts::personal::post::export),
             (_, "/settings/account/close") => form(accounts::personal::post::close),
+            (_, "/passkeys/options") => form(passkey_post::options),
+            (_, "/login/passkey") => form(passkey_post::sign_in),
+            (_, "/settings/security/passkeys") => form(passkey_post::add),
+            (_, "/settings/security/passkeys/{id}/remove") => form(passkey_post::remove),
             (_, "/search") => form(keys::post::search),
             (_, "/keys/new") => form(keys::post::create),
             (_, "/keys/{id}/revoke") => form(keys::post::revoke),

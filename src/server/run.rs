@@ -19,7 +19,7 @@ use super::{
     state::{AppState, Shared},
 };
 use crate::{
-    accounts::{self, password::Hasher},
+    accounts::{self, factors::passkeys, password::Hasher},
     db::{Db, DbError, follow_changes, installation},
     gateway::{self, cache::SecretCache},
     mail::{
@@ -95,6 +95,7 @@ pub async fn open(config: Config, migrate: Migrate) -> Result<Opened, StartError
     let (peppers, sealer) = secrets::load(&db, &config.secrets_file, &rng).await?;
     let (usage, usage_writer) = Buffer::start(db.clone());
     let state = AppState::new(Shared {
+        passkeys: passkeys::relying_party(&config, &profile),
         keys: SecretCache::new(&db),
         tokens: SecretCache::new(&db),
         hasher: Hasher::default(),

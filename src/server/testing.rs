@@ -21,6 +21,7 @@ use super::{
 use crate::{
     accounts::{
         self, Viewer,
+        factors::passkeys,
         password::{Hasher, Typed},
         viewer::ViewerWorkspace,
     },
@@ -106,7 +107,9 @@ impl TestApp {
         let config = Config::resolve(Settings::default(), true).expect("defaults resolve");
         let db = test.db.clone();
         let (usage, _) = Buffer::start(db.clone());
+        let profile = Profile::load("revkeen").expect("it loads");
         let state = AppState::new(Shared {
+            passkeys: passkeys::relying_party(&config, &profile),
             config,
             keys: SecretCache::new(&db),
             tokens: SecretCache::new(&db),
@@ -115,7 +118,7 @@ impl TestApp {
             rng: Rng::system(),
             peppers: Peppers::fixed(&[[1; 32]]),
             sealer: Sealer::fixed(&[[2; 32]]),
-            profile: Profile::load("revkeen").expect("it loads"),
+            profile,
             hasher: Hasher::default(),
             usage,
         });

@@ -104,9 +104,17 @@ pub fn Proof(
             </div>
         }
         .into_any(),
-        None => had_error
-            .then(|| view! { <p class="text-small text-danger" role="alert">{error}</p> })
-            .into_any(),
+        // The script of pages with a passkey fills the field before the form is sent.
+        None => view! {
+            <input type="hidden" name="proof" autocomplete="off" />
+            <noscript>
+                <p class="text-ink-2">"A passkey needs scripts. Use another way below."</p>
+            </noscript>
+            {had_error
+                .then(|| view! { <p id="proof" tabindex="-1" class="text-small text-danger" role="alert">{error}</p> })}
+            <p class="text-small text-danger" role="alert" data-passkey-problem hidden></p>
+        }
+        .into_any(),
     };
     let others = others
         .into_iter()
