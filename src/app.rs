@@ -27,6 +27,9 @@ use crate::{
         personal::page::{AccountPage, ClosePage, ExportPage},
         sessions::page::SessionsPage,
     },
+    admin::page::{
+        ActPage, PeoplePage, ResetFactorsPage, RestorePage, SuspendPage, WorkspacesPage,
+    },
     audit::page::AuditPage,
     error::{UiError, UiErrorKind},
     frame,
@@ -120,6 +123,12 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/login/passkey") view=LoginPage ssr=SsrMode::Async />
                 <Route path=path!("/settings/security/passkeys") view=PasskeysPage ssr=SsrMode::Async />
                 <Route path=path!("/settings/security/passkeys/:id/remove") view=RemovePasskeyPage ssr=SsrMode::Async />
+                <Route path=path!("/admin") view=WorkspacesPage ssr=SsrMode::Async />
+                <Route path=path!("/admin/people") view=PeoplePage ssr=SsrMode::Async />
+                <Route path=path!("/admin/people/:id/reset-factors") view=ResetFactorsPage ssr=SsrMode::Async />
+                <Route path=path!("/admin/workspaces/:id/act") view=ActPage ssr=SsrMode::Async />
+                <Route path=path!("/admin/workspaces/:id/suspend") view=SuspendPage ssr=SsrMode::Async />
+                <Route path=path!("/admin/workspaces/:id/restore") view=RestorePage ssr=SsrMode::Async />
                 <Route path=path!("/dev/ui") view=GalleryPage ssr=SsrMode::Async />
             </FlatRoutes>
         </Router>

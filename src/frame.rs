@@ -5,7 +5,7 @@ use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
 
 use crate::{
-    accounts::{ROUTES, Viewer},
+    accounts::{ROUTES, Viewer, viewer::Acting},
     error::{UiError, UiErrorKind},
     profiles::Environment,
     server::{
@@ -14,13 +14,14 @@ use crate::{
     },
     ui::{
         badge::Tone,
-        banner::Banner,
+        banner::{ActingBar, Banner},
         form::ErrorSummary,
         icon::IconName,
         layout::{
             self, Bell, Crumb, Environments, ErrorKind, ErrorPage, Frame, NavGroup, NavItem, Page,
             Person, Plain, PrimaryAction, Width, Workspace,
         },
+        time::hour,
         toast::Toast,
     },
 };
@@ -64,6 +65,12 @@ const RAIL: &[(&str, &str, &str, IconName)] = &[
 
 /// Where the bell leads.
 const NOTICES: &str = "/notices";
+/// The rail of those who run the installation.
+const ADMIN_RAIL: &[(&str, &str, &str, IconName)] = &[
+    ("", "Workspaces", ADMIN, IconName::Plans),
+    ("", "People", "/admin/people", IconName::Members),
+];
+const ADMIN: &str = "/admin";
 
 /// What a page renders with: the viewer, the moment, their zone and environment.
 #[derive(Clone)]
@@ -210,8 +217,9 @@ fn surroundings(head: Head) -> Result<(String, Page), UiError> {
         .ok_or_else(|| UiError::new(UiErrorKind::Unavailable, "The page lost its request."))?;
     let path = parts.uri.path();
     let viewer = &here.viewer;
+    let admin = viewer.operator && (path == ADMIN || path.starts_with("/admin/"));
     let mut nav: Vec<NavGroup> = Vec::new();
-    for (group, label, target, icon) in RAIL {
+    for (group, label, target, icon) in if admin { ADMIN_RAIL } else { RAIL } {
         // What a role may not use is not shown.
         let open = ROUTES
             .iter()
@@ -219,7 +227,9 @@ fn surroundings(head: Head) -> Result<(String, Page), UiError> {
         if !open {
             continue;
         }
-        let current = path == *target || path.starts_with(&format!("{target}/"));
+        let current = path == *target
+            || path.starts_with(&format!("{target}/")) && *target != ADMIN
+            || *target == ADMIN && path.starts_with("/admin/workspaces/");
         let item = NavItem::new(*label, *target, *icon, current);
         match nav.last_mut() {
             Some(last) if last.title == *group => last.items.push(item),
@@ -251,18 +261,51 @@ fn surroundings(head: Head) -> Result<(String, Page), UiError> {
         Span::All => Environments::All,
         Span::None => Environments::None,
     };
-    let banners = viewer
-        .workspace
-        .as_ref()
-        .filter(|workspace| workspace.suspended)
-        .map(|_| Banner {
+    let mut banners: Vec<Banner> = viewer
+        .operators
+        .iter()
+        .map(|act| acting_here(viewer, act, &here.zone))
+        .collect();
+    if viewer.workspace.as_ref().is_some_and(|w| w.suspended) {
+        banners.push(Banner {
             tone: Tone::Danger,
             lead: "This workspace is suspended.".to_owned(),
             text: "Its keys are refused and none can be made. The operator of this platform can lift it.".to_owned(),
             link: None,
-        })
-        .into_iter()
-        .collect();
+        });
+    }
+    if admin {
+        // They tell of a workspace, and these pages are in none.
+        banners.clear();
+    }
+    let acting = viewer.acting.as_ref().map(|act| ActingBar {
+        lead: format!(
+            "You are acting in {} until {}:",
+            viewer.workspace.as_ref().map_or("", |w| w.name.as_str()),
+            hour(act.until, &here.zone)
+        ),
+        reason: act.reason.clone(),
+        end: "/acting/end".to_owned(),
+    });
+    let mut nav_foot = vec![NavItem::new(
+        "Settings",
+        "/settings/security",
+        IconName::Settings,
+        path.starts_with("/settings"),
+    )];
+    if viewer.operator && !viewer.must_enrol() {
+        let way = if admin && viewer.workspace.is_some() {
+            Some(("Back to the portal", "/dashboard", IconName::ChevronLeft))
+        } else if admin {
+            None
+        } else {
+            Some(("Admin", ADMIN, IconName::Operator))
+        };
+        nav_foot.splice(
+            0..0,
+            way.map(|(label, target, icon)| NavItem::new(label, target, icon, false)),
+        );
+    }
     let words = if head.title.is_empty() {
         &head.heading
     } else {
@@ -275,26 +318,27 @@ fn surroundings(head: Head) -> Result<(String, Page), UiError> {
         purpose: head.purpose.to_owned(),
         action: head.action,
         nav,
-        nav_foot: vec![NavItem::new(
-            "Settings",
-            "/settings/security",
-            IconName::Settings,
-            path.starts_with("/settings"),
-        )],
+        nav_foot,
         workspace: viewer
             .workspace
             .as_ref()
-            .map_or_else(String::new, |workspace| workspace.name.clone()),
+            .filter(|_| !admin)
+            .map_or_else(|| here.platform.clone(), |workspace| workspace.name.clone()),
         workspaces: viewer
             .workspaces
             .iter()
+            .filter(|_| !admin)
             .map(|(id, name)| Workspace {
                 id: id.clone(),
                 name: name.clone(),
                 current: viewer.workspace_id() == id,
             })
             .collect(),
-        environments,
+        environments: if admin {
+            Environments::None
+        } else {
+            environments
+        },
         person: Person {
             name: viewer.name.clone(),
             email: viewer.email.clone(),
@@ -303,7 +347,8 @@ fn surroundings(head: Head) -> Result<(String, Page), UiError> {
         banners,
         toasts: head.toasts,
         width: head.width,
-        operator: false,
+        operator: admin,
+        acting,
         search: Answer::here().value("q"),
         settings_href: "/settings/security".to_owned(),
         bell: ROUTES
@@ -317,6 +362,23 @@ fn surroundings(head: Head) -> Result<(String, Page), UiError> {
         single_letters_off: prefs::single_letters_off(&parts.headers),
     };
     Ok((title, page))
+}
+
+/// What the people of a workspace see while an operator acts in it.
+fn acting_here(viewer: &Viewer, act: &Acting, zone: &str) -> Banner {
+    let reads_record = ROUTES
+        .iter()
+        .any(|route| route.path == "/audit" && route.access.admits(Some(viewer)));
+    Banner {
+        tone: Tone::Warning,
+        lead: format!("Operator {} is acting in this workspace", act.operator),
+        text: format!(
+            "since {}: \u{201c}{}\u{201d}. Secrets and approvals stay out of reach.",
+            hour(act.since, zone),
+            act.reason
+        ),
+        link: reads_record.then(|| ("See what was done".to_owned(), "/audit".to_owned())),
+    }
 }
 
 /// The page's query with another environment. A cursor belongs to the list it was taken from and is left behind.

@@ -33,6 +33,8 @@ pub enum Access {
     Any(&'static [Role]),
     /// Who runs the installation.
     Operator,
+    /// Programs with a service token. No person is one, signed in or not.
+    Service,
 }
 
 #[derive(Clone, Debug)]
@@ -159,6 +161,18 @@ pub const ROUTES: &[Route] = &[
     post("/settings/workspace/leave", Access::SignedIn),
     get("/ownership/{id}", Access::SignedIn),
     post("/ownership/{id}", Access::SignedIn),
+    get("/admin", Access::Operator),
+    get("/admin/people", Access::Operator),
+    get("/admin/people/{id}/reset-factors", Access::Operator),
+    post("/admin/people/{id}/reset-factors", Access::Operator),
+    get("/admin/workspaces/{id}/act", Access::Operator),
+    post("/admin/workspaces/{id}/act", Access::Operator),
+    get("/admin/workspaces/{id}/suspend", Access::Operator),
+    post("/admin/workspaces/{id}/suspend", Access::Operator),
+    get("/admin/workspaces/{id}/restore", Access::Operator),
+    post("/admin/workspaces/{id}/restore", Access::Operator),
+    // Not for operators alone: it must end also when they are none any more, or lack a second factor.
+    post("/acting/end", Access::Enrolling),
     // Server functions.
     post("/api/overview", READ_KEYS),
     post("/api/list_keys", READ_KEYS),
@@ -169,6 +183,14 @@ pub const ROUTES: &[Route] = &[
     post("/api/list_requests", READ_KEYS),
     post("/api/request_detail", READ_KEYS),
     post("/api/list_audit", READ_AUDIT),
+];
+
+/// What the api listener serves. Keys and people are nobody there; a service token is needed or nothing is.
+pub const API_ROUTES: &[Route] = &[
+    post("/v1/keys/verify", Access::Service),
+    get("/healthz", Access::Anyone),
+    get("/readyz", Access::Anyone),
+    get("/metrics", Access::Anyone),
 ];
 
 impl Access {
@@ -182,6 +204,7 @@ impl Access {
                 viewer.is_some_and(|viewer| !viewer.must_enrol() && viewer.has_any(roles))
             }
             Self::Operator => viewer.is_some_and(|viewer| !viewer.must_enrol() && viewer.operator),
+            Self::Service => false,
         }
     }
 }
@@ -204,12 +227,16 @@ pub async fn guard(route: &'static Route, request: Request, next: Next) -> Respo
             let next = match request.uri().path_and_query() {
                 Some(uri) if route.method == Method::GET => uri.as_str(),
                 Some(uri) if ROUTES.iter().any(|other| page(&other)) => uri.path(),
-                _ => "/dashboard",
+                _ => "/",
             };
             let query: String = url::form_urlencoded::Serializer::new(String::new())
                 .append_pair("next", next)
                 .finish();
             Redirect::to(&format!("/login?{query}")).into_response()
+        }
+        // To everybody else the installation's own pages do not exist.
+        (Some(viewer), Access::Operator) if !viewer.operator => {
+            page::refuse(request, viewer::nothing_here()).await
         }
         (Some(viewer), _) if viewer.must_enrol() => {
             if is_page {
@@ -234,8 +261,7 @@ pub async fn guard(route: &'static Route, request: Request, next: Next) -> Respo
                     UiErrorKind::NotAllowed,
                     "You belong to no workspace yet. Create one, or ask an admin of one to invite you.",
                 ),
-                // To everybody else the installation's own pages do not exist.
-                _ => UiError::new(UiErrorKind::NotFound, "Nothing here that you can see."),
+                _ => viewer::nothing_here(),
             };
             if is_page {
                 page::refuse(request, error).await

@@ -5,6 +5,8 @@ pub mod confirm;
 pub mod entry;
 pub mod factors;
 pub mod links;
+#[cfg(test)]
+mod matrix_tests;
 pub mod ops;
 pub mod page;
 pub mod password;
@@ -21,6 +23,6 @@ mod tests;
 mod tries;
 pub mod viewer;
 
-pub use access::{Access, ROUTES, Route, guard};
+pub use access::{API_ROUTES, Access, ROUTES, Route, guard};
 pub use step_up::Factor;
 pub use viewer::Viewer;

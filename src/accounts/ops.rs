@@ -13,7 +13,7 @@ use super::{
     tries::Allowance,
 };
 use crate::{
-    audit,
+    admin, audit,
     error::UiErrorKind,
     server::{
         clock::{DAY, MINUTE},
@@ -135,6 +135,7 @@ pub fn place_of(address: IpAddr) -> String {
 /// Writes down that the person signed out.
 pub async fn sign_out(state: &AppState, viewer: &Viewer) -> Result<(), AppError> {
     let mut tx = state.db.begin().await?;
+    admin::ops::end_acts(&mut tx, state, &viewer.user_id).await?;
     let entry = viewer.entry("session.ended", &viewer.user_id, json!({}));
     audit::record(&mut tx, &entry, state.clock.now()).await?;
     tx.commit().await?;

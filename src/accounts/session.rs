@@ -39,6 +39,8 @@ type Kept<T> = std::result::Result<T, tower_sessions::session::Error>;
 const USER: &str = "user";
 const SIGNED_IN_AT: &str = "signed_in_at";
 const WORKSPACE: &str = "workspace";
+/// The act of an operator that goes on in this session.
+const ACT: &str = "act";
 /// Who has given their password and has yet to give their second factor.
 const HELD: &str = "held";
 const HELD_AT: &str = "held_at";
@@ -148,6 +150,22 @@ pub async fn workspace(session: &Session) -> Kept<Option<String>> {
 
 pub async fn choose_workspace(session: &Session, workspace_id: &str) -> Kept<()> {
     session.insert(WORKSPACE, workspace_id).await
+}
+
+/// The operator's act that was begun in this session; whether it still goes on, its row says.
+pub async fn act(session: &Session) -> Kept<Option<String>> {
+    session.get(ACT).await
+}
+
+/// Remembers the act, under a new id of the session, since it may do more from here on.
+pub async fn begin_act(session: &Session, act_id: &str) -> Kept<()> {
+    session.cycle_id().await?;
+    session.insert(ACT, act_id).await
+}
+
+pub async fn end_act(session: &Session) -> Kept<()> {
+    session.cycle_id().await?;
+    session.remove::<String>(ACT).await.map(drop)
 }
 
 pub fn failed(error: tower_sessions::session::Error) -> AppError {

@@ -103,6 +103,7 @@ pub enum Action {
     AcceptOwnership,
     ActInWorkspace,
     ResetFactors,
+    SuspendWorkspace,
 }
 
 impl Action {
@@ -125,6 +126,7 @@ impl Action {
             Self::AcceptOwnership => "ownership.accept",
             Self::ActInWorkspace => "workspace.act",
             Self::ResetFactors => "factors.reset",
+            Self::SuspendWorkspace => "workspace.suspend",
         }
     }
 

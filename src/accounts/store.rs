@@ -85,7 +85,8 @@ pub async fn by_id(reader: &mut Reader, id: &str) -> Result<Option<User>, DbErro
     crate::fetch_optional!(reader, User, user_where!("u.id = $1"), id)
 }
 
-/// Names by id, for the people who stand in a workspace's record.
+/// Names by id, for the people who stand in a workspace's record: its members, and the operators who may have acted
+/// in it.
 pub async fn names(
     reader: &mut Reader,
     workspace_id: &str,
@@ -93,7 +94,10 @@ pub async fn names(
     crate::fetch_all!(
         reader,
         (String, String),
-        "select u.id, u.name from users u join members m on m.user_id = u.id where m.workspace_id = $1",
+        "select u.id, u.name from users u
+         where u.operator
+            or u.id in (select m.user_id from members m where m.workspace_id = $1)
+            or u.id in (select a.operator_id from operator_acts a where a.workspace_id = $1)",
         workspace_id
     )
 }

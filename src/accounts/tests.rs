@@ -1,16 +1,16 @@
-//! People through the portal's router, by outcome, and the walk of the whole access matrix.
+//! People through the portal's router, by outcome.
 
 use axum::{
     body::Body,
-    http::{Method, Request, StatusCode, header},
+    http::{Request, StatusCode, header},
 };
 use serde_json::json;
 
-use super::{Access, ROUTES, password, step_up};
+use super::{password, step_up};
 use crate::{
     db::testing::{self, Engine},
     on_both_engines,
-    server::testing::{PASSWORD, PIN, Someone, TestApp, cookie},
+    server::testing::{PASSWORD, PIN, TestApp, cookie},
     workspaces::Role,
 };
 
@@ -210,110 +210,6 @@ async fn a_page_has_one_address() {
             "{path}"
         );
     }
-}
-
-/// A path that the route matches; ids are of nothing that exists.
-fn sample(app: &TestApp, path: &str) -> String {
-    let prefix = if path.starts_with("/logs") {
-        "req"
-    } else {
-        "key"
-    };
-    path.replace("{id}", &app.state.rng.id(prefix, app.clock.now()))
-}
-
-async fn ask(
-    app: &TestApp,
-    method: &Method,
-    path: &str,
-    who: Option<&Someone>,
-) -> crate::server::testing::Reply {
-    let kind = if path.starts_with("/api/") {
-        "application/json"
-    } else {
-        "application/x-www-form-urlencoded"
-    };
-    let mut request = Request::builder()
-        .method(method)
-        .uri(path)
-        .header(header::CONTENT_TYPE, kind);
-    if let Some(someone) = who {
-        request = request.header(header::COOKIE, &someone.cookie);
-    }
-    app.portal(request.body(Body::empty()).expect("a request"))
-        .await
-}
-
-/// Every route, as nobody, as somebody of each role, and as somebody without a workspace.
-#[tokio::test]
-async fn the_access_matrix_holds_over_http() {
-    let app = app().await;
-    let workspace = app.workspace("Acme").await;
-    for route in ROUTES {
-        let path = sample(&app, route.path);
-        let nobody = ask(&app, &route.method, &path, None).await;
-        match (route.access, path.starts_with("/api/")) {
-            (Access::Anyone, _) => assert!(
-                nobody.status != StatusCode::UNAUTHORIZED
-                    && !nobody.location().starts_with("/login?"),
-                "{} {path}: {}",
-                route.method,
-                nobody.status
-            ),
-            (_, true) => assert_eq!(nobody.status, StatusCode::UNAUTHORIZED, "{path}"),
-            (_, false) => assert!(
-                nobody.status == StatusCode::SEE_OTHER
-                    && nobody.location().starts_with("/login?next="),
-                "{} {path}: {}",
-                route.method,
-                nobody.status
-            ),
-        }
-    }
-    for role in Role::ALL {
-        let someone = app.member(&workspace, &[role]).await;
-        for route in ROUTES.iter().filter(|route| route.path != "/logout") {
-            let path = sample(&app, route.path);
-            let reply = ask(&app, &route.method, &path, Some(&someone)).await;
-            let admitted = match route.access {
-                Access::Anyone | Access::Enrolling | Access::SignedIn => true,
-                Access::Operator => false,
-                Access::Any(roles) => someone.roles.include_any(roles),
-            };
-            assert_eq!(
-                reply.status != StatusCode::FORBIDDEN,
-                admitted,
-                "{} {path} as {}: {} {}",
-                route.method,
-                role.as_str(),
-                reply.status,
-                reply.body
-            );
-            assert_ne!(reply.status, StatusCode::UNAUTHORIZED, "{path}");
-            assert!(
-                reply.status.as_u16() < 500,
-                "{} {path}: {}",
-                route.method,
-                reply.body
-            );
-        }
-    }
-}
-
-/// Server functions register themselves; each has its line in the matrix.
-#[tokio::test]
-async fn every_server_function_stands_in_the_matrix() {
-    let mut functions: Vec<&str> = server_fn::axum::server_fn_paths()
-        .map(|(path, _)| path)
-        .collect();
-    functions.sort_unstable();
-    let mut listed: Vec<&str> = ROUTES
-        .iter()
-        .map(|route| route.path)
-        .filter(|path| path.starts_with("/api/"))
-        .collect();
-    listed.sort_unstable();
-    assert_eq!(functions, listed);
 }
 
 #[tokio::test]

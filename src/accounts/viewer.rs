@@ -14,9 +14,9 @@ use tower_sessions::Session;
 
 use super::{session, store};
 use crate::{
-    audit,
+    admin, audit,
     error::{UiError, UiErrorKind},
-    server::{address, error::AppError, state::AppState},
+    server::{address, clock::Millis, error::AppError, state::AppState},
     workspaces::{self, Grants, Role, Roles},
 };
 
@@ -36,8 +36,24 @@ pub struct Viewer {
     pub unread: i64,
     /// The workspace in which they act; a person may belong to none.
     pub workspace: Option<ViewerWorkspace>,
-    /// All of theirs, by id and name.
+    /// All of theirs, by id and name; while acting as operator, only the one acted in.
     pub workspaces: Vec<(String, String)>,
+    /// They act in the workspace as operator, whatever else they are in it.
+    pub acting: Option<Acting>,
+    /// The other operators who act in it now.
+    pub operators: Vec<Acting>,
+}
+
+/// An operator at work in a workspace.
+#[derive(Clone, Debug)]
+pub struct Acting {
+    pub id: String,
+    /// Name of the operator.
+    pub operator: String,
+    pub reason: String,
+    pub since: Millis,
+    /// When it ends by itself.
+    pub until: Millis,
 }
 
 #[derive(Clone, Debug)]
@@ -129,6 +145,7 @@ async fn find(
         return Ok(None);
     };
     let chosen = session::workspace(session).await.map_err(failed)?;
+    let act = session::act(session).await.map_err(failed)?;
     let mut reader = state.db.read().await?;
     let Some(user) = store::by_id(&mut reader, &user_id).await? else {
         return Ok(None);
@@ -137,7 +154,21 @@ async fn find(
     let current = chosen
         .and_then(|id| memberships.iter().find(|m| m.workspace_id == id))
         .or(memberships.first());
+    let act = act.filter(|_| user.operator);
+    let now = state.clock.now();
+    let here = current.map(|membership| membership.workspace_id.as_str());
+    let mut acts = if here.is_some() || act.is_some() {
+        admin::store::acts(&mut reader, here, act.as_deref(), now).await?
+    } else {
+        Vec::new()
+    };
+    // Acting wins over being a member.
+    let own = acts
+        .iter()
+        .position(|row| Some(&row.id) == act.as_ref() && row.operator_id == user.id)
+        .map(|at| acts.swap_remove(at));
     let workspace = current
+        .filter(|_| own.is_none())
         .map(|membership| {
             Ok::<_, AppError>(ViewerWorkspace {
                 id: membership.workspace_id.clone(),
@@ -146,12 +177,22 @@ async fn find(
                     .roles
                     .parse::<Grants>()
                     .map_err(|error| AppError::Internal(format!("stored roles: {error}")))?
-                    .at(state.clock.now()),
+                    .at(now),
                 suspended: membership.suspended_at.is_some(),
                 require_second_factor: membership.require_second_factor,
             })
         })
-        .transpose()?;
+        .transpose()?
+        .or_else(|| own.as_ref().map(acted_in));
+    let here = workspace.as_ref().map(|workspace| workspace.id.clone());
+    acts.retain(|row| Some(&row.workspace_id) == here.as_ref());
+    let workspaces = match &own {
+        Some(row) => vec![(row.workspace_id.clone(), row.workspace.clone())],
+        None => memberships
+            .into_iter()
+            .map(|m| (m.workspace_id, m.name))
+            .collect(),
+    };
     Ok(Some(Viewer {
         user_id: user.id,
         email: user.email,
@@ -163,11 +204,30 @@ async fn find(
         address,
         unread: user.unread,
         workspace,
-        workspaces: memberships
-            .into_iter()
-            .map(|m| (m.workspace_id, m.name))
-            .collect(),
+        workspaces,
+        acting: own.map(acting),
+        operators: acts.into_iter().map(acting).collect(),
     }))
+}
+
+fn acted_in(row: &admin::store::Act) -> ViewerWorkspace {
+    ViewerWorkspace {
+        id: row.workspace_id.clone(),
+        name: row.workspace.clone(),
+        roles: Roles::of_operator(),
+        suspended: row.suspended_at.is_some(),
+        require_second_factor: row.require_second_factor,
+    }
+}
+
+fn acting(row: admin::store::Act) -> Acting {
+    Acting {
+        id: row.id,
+        operator: row.operator,
+        reason: row.reason,
+        since: row.started_at,
+        until: row.ends_at,
+    }
 }
 
 /// The viewer of the page or server function being answered.
@@ -191,6 +251,21 @@ pub fn with_any_role(roles: &[Role]) -> Result<Viewer, UiError> {
     } else {
         Err(not_allowed(roles))
     }
+}
+
+/// The viewer, if they run the installation. For everybody else its pages do not exist.
+pub fn operator() -> Result<Viewer, UiError> {
+    let viewer = current()?;
+    if viewer.operator {
+        Ok(viewer)
+    } else {
+        Err(nothing_here())
+    }
+}
+
+/// Said of what does not exist and of what this person may not know of.
+pub fn nothing_here() -> UiError {
+    UiError::new(UiErrorKind::NotFound, "Nothing here that you can see.")
 }
 
 /// Says whom to ask.

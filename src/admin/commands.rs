@@ -57,9 +57,11 @@ pub enum Admin {
     /// Not available in this version
     #[command(hide = true)]
     CreateWebhook(Rest),
-    /// Not available in this version
-    #[command(hide = true)]
-    ResetFactors(Rest),
+    /// Take a person's authenticator, passkeys, recovery codes and PIN, and end their sessions; the password stays
+    ResetFactors {
+        #[arg(long)]
+        email: String,
+    },
     /// Not available in this version
     #[command(hide = true)]
     RotateSecrets(Rest),
@@ -183,7 +185,10 @@ pub async fn run(state: &AppState, command: Admin, out: &mut impl Write) -> Resu
             print(out, &json!({ "token_id": id, "state": "revoked" }))
         }
         Admin::CreateWebhook(_) => Err(missing("create-webhook")),
-        Admin::ResetFactors(_) => Err(missing("reset-factors")),
+        Admin::ResetFactors { email } => {
+            let id = ops::reset_factors_at_console(state, &email).await?;
+            print(out, &json!({ "user_id": id }))
+        }
         Admin::RotateSecrets(_) => Err(missing("rotate-secrets")),
         Admin::ImportKeys(_) => Err(missing("import-keys")),
     }

@@ -239,6 +239,8 @@ async fn sample(state: &AppState) -> Result<(), AppError> {
             require_second_factor: false,
         }),
         workspaces: Vec::new(),
+        acting: None,
+        operators: Vec::new(),
     };
     // Oldest first, as they were made.
     let mut samples: Vec<&Sample> = KEYS.iter().collect();

@@ -1,12 +1,17 @@
-//! The installation as its operator sees it from the machine: people, workspaces, keys and service tokens by command.
+//! The installation as its operators see it: people, workspaces, keys and service tokens by command, and the pages below
+//! `/admin`.
 //!
 //! A command works on the database beside a running server, which hears of what changed.
 
 pub mod cli;
 pub mod commands;
 pub mod demo;
+#[cfg(test)]
+mod operator_tests;
 pub mod ops;
-mod store;
+pub mod page;
+pub mod post;
+pub mod store;
 #[cfg(test)]
 mod tests;
 pub mod tokens;

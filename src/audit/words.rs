@@ -103,6 +103,21 @@ fn summary(action: &str, detail: &str) -> String {
         "data.exported" => "Downloaded their personal data".to_owned(),
         "key.handed_over" => format!("Handed over the key \u{201c}{}\u{201d}", text("label")),
         "workspace.closed" => "Closed the workspace".to_owned(),
+        "operator.acting_started" => format!(
+            "Began to act here as operator: \u{201c}{}\u{201d}",
+            text("reason")
+        ),
+        "operator.acting_ended" => "Stopped acting here as operator".to_owned(),
+        "factors.reset" => "Reset a member\u{2019}s second factors".to_owned(),
+        "workspace.suspended" => {
+            format!(
+                "Suspended the workspace: \u{201c}{}\u{201d}",
+                text("reason")
+            )
+        }
+        "workspace.restored" => {
+            format!("Lifted the suspension: \u{201c}{}\u{201d}", text("reason"))
+        }
         other => other.replace(['.', '_'], " "),
     }
 }

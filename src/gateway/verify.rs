@@ -70,8 +70,8 @@ impl FromRequestParts<AppState> for ServiceToken {
     }
 }
 
+/// Answers whoever the route's guard let through: a program with a [`ServiceToken`].
 pub async fn handle(
-    _token: ServiceToken,
     State(state): State<AppState>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,

@@ -128,10 +128,12 @@ pub fn state(revoked: bool, expires_at: Option<Millis>, now: Millis) -> KeyState
     }
 }
 
-/// Developers end their own keys; checkers and admins any of the workspace.
+/// Developers end their own keys; checkers and admins any of the workspace. An operator who acts in it is an admin and
+/// no developer, and ends none.
 pub fn may_revoke(viewer: &Viewer, owner_id: Option<&str>) -> bool {
-    viewer.has_any(&[Role::Checker, Role::Admin])
-        || (viewer.has(Role::Developer) && owner_id == Some(&viewer.user_id))
+    viewer.has(Role::Checker)
+        || (viewer.has(Role::Developer)
+            && (viewer.has(Role::Admin) || owner_id == Some(&viewer.user_id)))
 }
 
 /// What somebody is told who may not end this key.

@@ -2,27 +2,48 @@
 
 use axum::{
     Json, Router,
-    extract::{DefaultBodyLimit, State},
-    http::{StatusCode, Uri, header},
-    middleware,
+    extract::{DefaultBodyLimit, Request, State},
+    http::{Method, StatusCode, Uri, header},
+    middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::{MethodRouter, get, post},
 };
 use serde_json::json;
 use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
 
 use super::{PATIENCE, error::AppError, headers, metrics, request_id, state::AppState};
-use crate::{db::installation, error::UiErrorKind, gateway::verify};
+use crate::{
+    accounts::{API_ROUTES, Access},
+    db::installation,
+    error::UiErrorKind,
+    gateway::verify::{self, ServiceToken},
+};
 
 /// Largest question read; a key, a scope expression and their neighbours are a few kilobytes.
 const MAX_BODY: usize = 64 * 1024;
 
 pub fn router(state: &AppState) -> Router {
-    Router::new()
-        .route("/v1/keys/verify", post(verify::handle))
-        .route("/healthz", get(|| async { Json(json!({ "ok": true })) }))
-        .route("/readyz", get(ready))
-        .route("/metrics", get(show_metrics))
+    let mut programs = Router::new();
+    for route in API_ROUTES {
+        let handler: MethodRouter<AppState> = match (&route.method, route.path) {
+            (&Method::POST, "/v1/keys/verify") => post(verify::handle),
+            (&Method::GET, "/healthz") => get(|| async { Json(json!({ "ok": true })) }),
+            (&Method::GET, "/readyz") => get(ready),
+            (&Method::GET, "/metrics") => get(show_metrics),
+            (method, path) => {
+                unreachable!("{method} {path} is in the access matrix but has no handler")
+            }
+        };
+        let handler = match route.access {
+            Access::Anyone => handler,
+            Access::Service => {
+                handler.route_layer(middleware::from_fn_with_state(state.clone(), with_token))
+            }
+            other => unreachable!("{other:?}: no person signs in at the api"),
+        };
+        programs = programs.route(route.path, handler);
+    }
+    programs
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(MAX_BODY))
@@ -37,6 +58,11 @@ pub fn router(state: &AppState) -> Router {
             request_id::assign,
         ))
         .with_state(state.clone())
+}
+
+/// Lets programs with a service token pass.
+async fn with_token(_token: ServiceToken, request: Request, next: Next) -> Response {
+    next.run(request).await
 }
 
 /// 200 if requests can be judged and logged, else 503 and why not.

@@ -16,6 +16,7 @@ use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer, timeout::Timeout
 use super::{PATIENCE, assets, headers, page, request_id, state::AppState};
 use crate::{
     accounts::{self, ROUTES, factors::passkey_post, guard, session, viewer},
+    admin,
     error::{UiError, UiErrorKind},
     keys, mail, notices, workspaces,
 };
@@ -82,6 +83,11 @@ pub fn router(state: &AppState) -> Router {
             (_, "/settings/workspace/transfer") => form(workspaces::post::offer),
             (_, "/settings/workspace/leave") => form(workspaces::post::leave),
             (_, "/ownership/{id}") => form(workspaces::post::answer_offer),
+            (_, "/admin/people/{id}/reset-factors") => form(admin::post::reset_factors),
+            (_, "/admin/workspaces/{id}/act") => form(admin::post::act),
+            (_, "/admin/workspaces/{id}/suspend") => form(admin::post::suspend),
+            (_, "/admin/workspaces/{id}/restore") => form(admin::post::restore),
+            (_, "/acting/end") => form(admin::post::end_act),
             (_, path) if path.starts_with("/api/") => form(server_function),
             (method, path) => {
                 unreachable!("{method} {path} is in the access matrix but has no handler")
@@ -144,10 +150,11 @@ fn csrf(state: &AppState) -> CsrfLayer {
 }
 
 async fn home(viewer: Option<Extension<accounts::Viewer>>) -> Redirect {
-    Redirect::to(if viewer.is_some() {
-        "/dashboard"
-    } else {
-        "/login"
+    Redirect::to(match viewer {
+        None => "/login",
+        // Operators need belong to no workspace.
+        Some(Extension(viewer)) if viewer.operator && viewer.workspace.is_none() => "/admin",
+        Some(_) => "/dashboard",
     })
 }
 

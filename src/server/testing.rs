@@ -145,6 +145,17 @@ impl TestApp {
 
     /// A member of the workspace with these roles, with PASSWORD and PIN, signed in.
     pub async fn member(&self, workspace_id: &str, roles: &[Role]) -> Someone {
+        self.person(Some((workspace_id, roles)), false).await
+    }
+
+    /// Somebody who runs the installation and belongs to no workspace.
+    pub async fn operator(&self) -> Someone {
+        self.person(None, true).await
+    }
+
+    /// Somebody with PASSWORD and PIN, signed in; a member if a workspace is named.
+    pub async fn person(&self, member: Option<(&str, &[Role])>, operator: bool) -> Someone {
+        let (workspace_id, roles) = member.unwrap_or(("", &[]));
         let now = self.clock.now();
         let id = self.state.rng.id("usr", now);
         let email = format!("{id}@example.test");
@@ -158,7 +169,7 @@ impl TestApp {
                 email: &email,
                 name: "Test Person",
                 password_hash: &HASHES.0,
-                operator: false,
+                operator,
             },
             now,
         )
@@ -167,9 +178,11 @@ impl TestApp {
         accounts::store::set_pin(&mut tx, &id, &HASHES.1)
             .await
             .expect("set");
-        workspaces::store::add_member(&mut tx, workspace_id, &id, &grants, now)
-            .await
-            .expect("added");
+        if member.is_some() {
+            workspaces::store::add_member(&mut tx, workspace_id, &id, &grants, now)
+                .await
+                .expect("added");
+        }
         tx.commit().await.expect("committed");
         let reply = self
             .post("/login", None, &[("email", &email), ("password", PASSWORD)])
@@ -204,6 +217,30 @@ impl TestApp {
         link.split("token=").nth(1).expect("a token").to_owned()
     }
 
+    /// Has the operator act in the workspace, by the form; their session goes on under another cookie.
+    pub async fn act(&self, operator: &mut Someone, workspace_id: &str, reason: &str) {
+        let reply = self
+            .post(
+                &format!("/admin/workspaces/{workspace_id}/act"),
+                Some(operator),
+                &[
+                    ("reason", reason),
+                    ("factor", "password"),
+                    ("proof", PASSWORD),
+                ],
+            )
+            .await;
+        assert_eq!(
+            (reply.status, reply.location()),
+            (StatusCode::SEE_OTHER, "/dashboard"),
+            "{}",
+            reply.body
+        );
+        operator.cookie = cookie(&reply).expect("a new cookie");
+        workspace_id.clone_into(&mut operator.workspace_id);
+        operator.roles = Roles::of_operator();
+    }
+
     /// The viewer that the person is, for calling operations directly.
     pub fn viewer(&self, someone: &Someone) -> Viewer {
         Viewer {
@@ -224,6 +261,8 @@ impl TestApp {
                 require_second_factor: false,
             }),
             workspaces: Vec::new(),
+            acting: None,
+            operators: Vec::new(),
         }
     }
 

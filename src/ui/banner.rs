@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::{
     badge::Tone,
+    button::{Button, Kind, Size},
     icon::{Icon, IconName},
 };
 
@@ -15,6 +16,41 @@ pub struct Banner {
     pub lead: String,
     pub text: String,
     pub link: Option<(String, String)>,
+}
+
+/// What somebody sees who acts as operator: where, until when, why, and the button that ends it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ActingBar {
+    /// In bold.
+    pub lead: String,
+    pub reason: String,
+    /// Where the button's form is sent.
+    pub end: String,
+}
+
+/// Stands in the sticky head of the page and is 44 px high there; below 768 px it wraps.
+#[component]
+pub fn ActingBarView(bar: ActingBar) -> impl IntoView {
+    let title = bar.reason.clone();
+    view! {
+        <section aria-label="Acting as operator" class="border-t border-line bg-warning-soft text-ink">
+            <form
+                method="post"
+                action=bar.end
+                class="flex items-start gap-2.5 px-4 py-2 md:h-11 md:items-center md:px-6 md:py-0"
+            >
+                <Icon name=IconName::Operator class="mt-0.5 size-4 text-warning md:mt-0" />
+                <p class="min-w-0 flex-1 wrap-anywhere md:truncate" title=title>
+                    <strong class="font-semibold">{bar.lead}</strong>
+                    " "
+                    {bar.reason}
+                </p>
+                <Button kind=Kind::Outline size=Size::Row busy="Ending\u{2026}">
+                    "End"
+                </Button>
+            </form>
+        </section>
+    }
 }
 
 /// One banner; it also serves inside a page, as a card.

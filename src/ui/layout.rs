@@ -6,7 +6,7 @@ use leptos::prelude::*;
 
 use super::{
     badge::EnvTag,
-    banner::{Banner, Banners},
+    banner::{ActingBar, ActingBarView, Banner, Banners},
     button::{Button, Kind, LinkButton},
     icon::{Icon, IconName},
     segmented::{Segment, Segmented},
@@ -37,6 +37,8 @@ pub struct Page {
     pub width: Width,
     /// The operator's own frame: an ink bar with the word *Operator*.
     pub operator: bool,
+    /// The person acts in a workspace as operator.
+    pub acting: Option<ActingBar>,
     /// What was searched for, shown again.
     pub search: String,
     /// Where the settings of the person are.
@@ -202,6 +204,12 @@ pub fn Frame(page: Page, children: Children) -> impl IntoView {
         Environments::All => Some("all"),
         Environments::None => None,
     };
+    // What sticks below the head of the page knows its height.
+    let frame = if page.acting.is_some() {
+        "flex min-h-dvh [--sticky-top:102px]"
+    } else {
+        "flex min-h-dvh [--sticky-top:57px]"
+    };
     let content = match page.width {
         Width::List => "mx-auto w-full max-w-[1120px]",
         Width::Form => "mx-auto w-full max-w-[680px]",
@@ -247,11 +255,12 @@ pub fn Frame(page: Page, children: Children) -> impl IntoView {
         >
             "Skip to content"
         </a>
-        <div class="flex min-h-dvh [--sticky-top:57px]">
+        <div class=frame>
             {rail}
             <div class="flex min-w-0 flex-1 flex-col">
                 <header class="top-bar top-0 z-30 border-b border-line bg-canvas md:sticky">
                     {strip.map(|env| view! { <div class="env-strip" data-env=env aria-hidden="true"></div> })} {bar}
+                    {page.acting.map(|bar| view! { <ActingBarView bar=bar /> })}
                 </header>
                 <Banners banners=page.banners />
                 <main id="main" tabindex="-1" class="flex-1 px-4 py-6 md:px-6">
@@ -457,7 +466,7 @@ fn top_bar(
             </div>
             <div class="order-last flex w-full items-center gap-3 md:order-none md:w-auto">
                 {environments}
-                <form method="post" action="/search" role="search" class="relative min-w-0 flex-1 text-ink md:w-40 wide:w-56">
+                {(!operator).then(|| view! { <form method="post" action="/search" role="search" class="relative min-w-0 flex-1 text-ink md:w-40 wide:w-56">
                     <label class="sr-only" for="search">
                         "Search keys, pages and actions"
                     </label>
@@ -476,7 +485,7 @@ fn top_bar(
                     <kbd class="pointer-events-none absolute inset-y-0 right-2 my-auto h-5 rounded-[4px] border border-line px-1.5 font-mono text-meta leading-[18px] text-ink-3 max-md:hidden">
                         "/"
                     </kbd>
-                </form>
+                </form> })}
             </div>
             <div class="flex items-center gap-2">
                 {bell.map(bell_link)} {user_menu(person, theme, settings_href)}

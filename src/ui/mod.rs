@@ -40,7 +40,7 @@
 //! | [`RelativeTime`](time::RelativeTime), [`AbsoluteTime`](time::AbsoluteTime), [`ExactTime`](time::ExactTime) | `at`, `now`, `zone` · `at`, `zone` |
 //! | [`Stepper`](stepper::Stepper) | `label`, `steps: Vec<Step>` |
 //! | [`EmptyState`](empty_state::EmptyState) | `text`, `action`, `link` |
-//! | [`BannerView`](banner::BannerView), [`Banners`](banner::Banners) | `banner: Banner` · `banners: Vec<Banner>` |
+//! | [`BannerView`](banner::BannerView), [`Banners`](banner::Banners), [`ActingBarView`](banner::ActingBarView) | `banner: Banner` · `banners: Vec<Banner>` · `bar: ActingBar` |
 //! | [`StatementView`](statement::StatementView) | `statement: Statement` (its words: [`Statement::text`](statement::Statement::text)) |
 //! | [`Differences`](statement::Differences), [`RiskView`](statement::RiskView) | `rows: Vec<Difference>` · `risk: Risk`, `reasons` |
 //! | [`Trace`](trace::Trace) | `steps: Vec<TraceStep>` |

@@ -94,6 +94,12 @@ pub fn clock(at: i64, zone: &str) -> String {
     )
 }
 
+/// "14:02 UTC", for what is of this hour.
+pub fn hour(at: i64, zone: &str) -> String {
+    let zoned = zoned(at, zone);
+    format!("{} {}", zoned.strftime("%H:%M"), zone_word_of(&zoned))
+}
+
 /// For `datetime`: RFC 3339 in UTC.
 pub fn machine(at: i64) -> String {
     Timestamp::from_millisecond(at)

@@ -6,8 +6,9 @@ use zeroize::Zeroizing;
 use super::{recovery, store, totp};
 use crate::{
     accounts::{
-        Viewer,
-        step_up::{Action, Proof},
+        Factor, Viewer, sessions,
+        step_up::{self, Action, Proof},
+        store as people,
     },
     audit,
     db::Tx,
@@ -130,6 +131,17 @@ pub async fn renew_codes(
     tell(&mut tx, state, viewer, "Your recovery codes were replaced").await?;
     tx.commit().await?;
     Ok(codes)
+}
+
+/// Takes all of a person's factors but the password, with the counts of wrong tries at them, and ends their sessions.
+/// Whoever calls it says so in the audit record and tells them.
+pub async fn reset(tx: &mut Tx, user_id: &str) -> Result<(), AppError> {
+    store::delete_all(tx, user_id).await?;
+    for factor in [Factor::Pin, Factor::Totp, Factor::Passkey] {
+        people::forget_tries(tx, &step_up::subject(factor, user_id)).await?;
+    }
+    sessions::store::end_sessions(tx, user_id, None).await?;
+    Ok(())
 }
 
 /// Tells a person that their factors changed.

@@ -91,6 +91,24 @@ pub async fn delete_recovery_codes(tx: &mut Tx, user_id: &str) -> Result<(), DbE
     Ok(())
 }
 
+/// Takes everything from the person that confirms or signs in, but for the password.
+pub async fn delete_all(tx: &mut Tx, user_id: &str) -> Result<(), DbError> {
+    crate::execute!(tx, "delete from totp_secrets where user_id = $1", user_id)?;
+    crate::execute!(tx, "delete from recovery_codes where user_id = $1", user_id)?;
+    crate::execute!(tx, "delete from passkeys where user_id = $1", user_id)?;
+    crate::execute!(
+        tx,
+        "delete from passkey_ceremonies where user_id = $1",
+        user_id
+    )?;
+    crate::execute!(
+        tx,
+        "update users set pin_hash = null where id = $1",
+        user_id
+    )?;
+    Ok(())
+}
+
 /// How many recovery codes are left.
 pub async fn recovery_codes_left(reader: &mut Reader, user_id: &str) -> Result<i64, DbError> {
     let (count,): (i64,) = crate::fetch_one!(
