@@ -1,6 +1,6 @@
 // Passkeys, with the authenticator that Chromium can play: made, signed in with, asked for to confirm, and removed.
 import { type CDPSession } from "@playwright/test";
-import { complaints, expect, maker, owner, type Page, password, press, send, test, unique } from "../support";
+import { complaints, draft, expect, maker, owner, type Page, password, press, send, test, unique } from "../support";
 
 type Authenticator = { cdp: CDPSession; id: string };
 
@@ -176,32 +176,42 @@ test("an answer that was sent once is refused the second time", async ({ page, e
 
 test("a passkey of another person confirms nothing", async ({ page, enter, cli }) => {
   const [mine, theirs] = [await owner(cli), await owner(cli)];
-  await authenticator(page);
+  const device = await authenticator(page);
   await enter(page, theirs.email);
   await enrol(page, "Theirs");
-  await page.context().clearCookies();
-  await page.goto("/login");
+  const { credentialId } = (await held(device))[0]!;
+  await signOut(page);
   await enter(page, mine.email);
-  // Signed in as one, the browser's answer is the other's.
-  await page.goto("/settings/security/passkeys");
-  const answer = await page.evaluate(async () => {
-    const text = (buffer: ArrayBuffer) =>
-      btoa(String.fromCharCode(...new Uint8Array(buffer))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=/g, "");
-    const reply = await fetch("/passkeys/options", { method: "POST", body: new URLSearchParams({ purpose: "sign-in" }) });
-    const { ceremony, publicKey } = await reply.json();
-    publicKey.challenge = Uint8Array.from(atob(publicKey.challenge.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
-    const made = (await navigator.credentials.get({ publicKey })) as PublicKeyCredential;
-    const said = made.response as AuthenticatorAssertionResponse;
-    const response = {
-      clientDataJSON: text(said.clientDataJSON),
-      authenticatorData: text(said.authenticatorData),
-      signature: text(said.signature),
-      userHandle: text(said.userHandle!),
-    };
-    return JSON.stringify({ ceremony, credential: { id: made.id, rawId: made.id, type: made.type, response } });
-  });
-  const fields = [["name", "x"], ["passkey", answer], ["factor", "passkey"], ["proof", answer]];
-  expect((await send(page, "/settings/security/passkeys", fields)).status()).toBe(422);
+  await enrol(page, "Mine");
+  await page.goto("/keys/new?env=sandbox");
+  // A challenge made for one person, answered by the passkey of the other.
+  const answer = (whose: string) =>
+    page.evaluate(async (whose) => {
+      const bytes = (text: string) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
+      const text = (buffer: ArrayBuffer) =>
+        btoa(String.fromCharCode(...new Uint8Array(buffer))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=/g, "");
+      const reply = await fetch("/passkeys/options", { method: "POST", body: new URLSearchParams({ purpose: "key.create" }) });
+      const { ceremony, publicKey } = await reply.json();
+      publicKey.challenge = bytes(publicKey.challenge);
+      publicKey.allowCredentials = [{ type: "public-key", id: bytes(whose || publicKey.allowCredentials[0].id) }];
+      const made = (await navigator.credentials.get({ publicKey })) as PublicKeyCredential;
+      const said = made.response as AuthenticatorAssertionResponse;
+      const response = {
+        clientDataJSON: text(said.clientDataJSON),
+        authenticatorData: text(said.authenticatorData),
+        signature: text(said.signature),
+        userHandle: text(said.userHandle!),
+      };
+      return JSON.stringify({ ceremony, credential: { id: made.id, rawId: made.id, type: made.type, response } });
+    }, whose);
+  const create = async (proof: string) => {
+    const key = { draft: await draft(page), environment: "sandbox", label: unique("Foreign"), scopes: "customers:read" };
+    return (await send(page, "/keys/new", Object.entries({ ...key, factor: "passkey", proof }))).status();
+  };
+  expect(await create(await answer(credentialId))).toBe(422);
+  const own = await answer("");
+  expect(await create(own)).toBe(200);
+  expect(await create(own)).toBe(422);
 });
 
 test("the script is only there where it is of use", async ({ page, enter }) => {
