@@ -287,3 +287,16 @@ export async function verify(api: string, token: string, question: Json) {
   });
   return { status: answer.status, body: (await answer.json()) as { [key: string]: Json } };
 }
+
+export type Mailed = { id: string; to: string; subject: string; text: string; links: string[] };
+
+/** The last letter to this address. */
+export async function mailed(portal: string, to: string): Promise<Mailed> {
+  let found: Mailed | undefined;
+  await expect(async () => {
+    const letters: Mailed[] = await (await fetch(`${portal}/dev/mail.json`)).json();
+    found = letters.find((letter) => letter.to === to);
+    expect(found, `a letter to ${to}`).toBeDefined();
+  }).toPass();
+  return found!;
+}

@@ -56,7 +56,8 @@
   on("submit", (e) => {
     const form = e.target;
     const button = e.submitter;
-    if (e.defaultPrevented || form.method != "post") return;
+    // What answers with a file leaves the page as it is.
+    if (e.defaultPrevented || form.method != "post" || "saves" in form.dataset) return;
     if (form.sent) return e.preventDefault();
     form.sent = 1;
     if (!button?.matches(".btn")) return;

@@ -19,8 +19,13 @@ use crate::{
             ConfirmAddressPage, NewPasswordPage, ResetPage, ResetSentPage, SignUpPage,
             SignUpSentPage, VerifyPage,
         },
-        factors::page::{RecoveryPage, RemoveTotpPage, TotpPage},
+        factors::{
+            page::{RecoveryPage, RemoveTotpPage, TotpPage},
+            passkey_page::{self, PasskeysPage, RemovePasskeyPage},
+        },
         page::{LoginPage, SecurityPage},
+        personal::page::{AccountPage, ClosePage, ExportPage},
+        sessions::page::SessionsPage,
     },
     admin::page::{
         ActPage, PeoplePage, ResetFactorsPage, RestorePage, SuspendPage, WorkspacesPage,
@@ -29,6 +34,8 @@ use crate::{
     error::{UiError, UiErrorKind},
     frame,
     keys::page::{KeyDetailPage, KeysPage, NewKeyPage, RevokePage},
+    mail::page::{MailListPage, MailPage},
+    notices::page::{NoticeSettingsPage, NoticesPage},
     server::{
         assets,
         page::{self, Answer, IslandScripts},
@@ -36,6 +43,11 @@ use crate::{
     },
     ui::{gallery::Gallery, icon::IconSprite},
     usage::page::{LogsPage, OverviewPage, RequestPage},
+    workspaces::page::{
+        InvitePage, JoinPage, LeavePage, MembersPage, NewWorkspacePage, OfferPage,
+        RemoveMemberPage, RenewInvitationPage, RolesPage, SecondFactorPage, TransferPage,
+        WithdrawInvitationPage, WorkspacePage,
+    },
 };
 
 /// Run-time settings of the framework; `LEPTOS_*` variables override them while developing.
@@ -86,6 +98,31 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/settings/security/totp/remove") view=RemoveTotpPage ssr=SsrMode::Async />
                 <Route path=path!("/settings/security/recovery") view=RecoveryPage ssr=SsrMode::Async />
                 <Route path=path!("/settings/account/address") view=ChangeAddressPage ssr=SsrMode::Async />
+                <Route path=path!("/notices") view=NoticesPage ssr=SsrMode::Async />
+                <Route path=path!("/settings/notices") view=NoticeSettingsPage ssr=SsrMode::Async />
+                <Route path=path!("/dev/mail") view=MailListPage ssr=SsrMode::Async />
+                <Route path=path!("/dev/mail/:id") view=MailPage ssr=SsrMode::Async />
+                <Route path=path!("/settings/sessions") view=SessionsPage ssr=SsrMode::Async />
+                <Route path=path!("/settings/account") view=AccountPage ssr=SsrMode::Async />
+                <Route path=path!("/settings/account/export") view=ExportPage ssr=SsrMode::Async />
+                <Route path=path!("/settings/account/close") view=ClosePage ssr=SsrMode::Async />
+                <Route path=path!("/workspaces/new") view=NewWorkspacePage ssr=SsrMode::Async />
+                <Route path=path!("/members") view=MembersPage ssr=SsrMode::Async />
+                <Route path=path!("/members/invite") view=InvitePage ssr=SsrMode::Async />
+                <Route path=path!("/members/invitations/:id/renew") view=RenewInvitationPage ssr=SsrMode::Async />
+                <Route path=path!("/members/invitations/:id/withdraw") view=WithdrawInvitationPage ssr=SsrMode::Async />
+                <Route path=path!("/members/:id/roles") view=RolesPage ssr=SsrMode::Async />
+                <Route path=path!("/members/:id/remove") view=RemoveMemberPage ssr=SsrMode::Async />
+                <Route path=path!("/join") view=JoinPage ssr=SsrMode::Async />
+                <Route path=path!("/settings/workspace") view=WorkspacePage ssr=SsrMode::Async />
+                <Route path=path!("/settings/workspace/second-factor") view=SecondFactorPage ssr=SsrMode::Async />
+                <Route path=path!("/settings/workspace/transfer") view=TransferPage ssr=SsrMode::Async />
+                <Route path=path!("/settings/workspace/leave") view=LeavePage ssr=SsrMode::Async />
+                <Route path=path!("/ownership/:id") view=OfferPage ssr=SsrMode::Async />
+                // Not to be opened, only sent to: the sign-in page is what answers if that fails.
+                <Route path=path!("/login/passkey") view=LoginPage ssr=SsrMode::Async />
+                <Route path=path!("/settings/security/passkeys") view=PasskeysPage ssr=SsrMode::Async />
+                <Route path=path!("/settings/security/passkeys/:id/remove") view=RemovePasskeyPage ssr=SsrMode::Async />
                 <Route path=path!("/admin") view=WorkspacesPage ssr=SsrMode::Async />
                 <Route path=path!("/admin/people") view=PeoplePage ssr=SsrMode::Async />
                 <Route path=path!("/admin/people/:id/reset-factors") view=ResetFactorsPage ssr=SsrMode::Async />
@@ -110,8 +147,11 @@ pub fn shell() -> impl IntoView {
         .is_some_and(|parts| prefs::single_letters_off(&parts.headers))
         .then_some("off");
     let root = assets::root();
+    let letter = parts
+        .as_ref()
+        .is_some_and(|parts| parts.uri.path().starts_with("/dev/mail/"));
     if let (Some(options), Some(nonce)) = (use_context::<ResponseOptions>(), use_nonce())
-        && let Ok(policy) = HeaderValue::from_str(&policy(&nonce))
+        && let Ok(policy) = HeaderValue::from_str(&policy(&nonce, letter))
     {
         options.insert_header(header::CONTENT_SECURITY_POLICY, policy);
     }
@@ -133,6 +173,8 @@ pub fn shell() -> impl IntoView {
                 <link rel="preload" href="/fonts/inter.woff2" r#as="font" r#type="font/woff2" crossorigin="anonymous" />
                 <link rel="stylesheet" href=format!("{root}/pkg/latchkey.css") />
                 <script src=format!("{root}/portal.js") defer nonce=use_nonce()></script>
+                {passkey_page::needs_script()
+                    .then(|| view! { <script src=format!("{root}/passkey.js") defer nonce=use_nonce()></script> })}
                 <AutoReload options=OPTIONS.clone() />
                 <MetaTags />
             </head>
@@ -145,8 +187,9 @@ pub fn shell() -> impl IntoView {
 }
 
 /// What a page may load and where its forms may go. WebAssembly needs its own permission; nothing inline runs without
-/// this answer's nonce.
-fn policy(nonce: &str) -> String {
+/// this answer's nonce. The demo's page of a `letter` shows its HTML in a frame.
+fn policy(nonce: &str, letter: bool) -> String {
+    let frames = if letter { " frame-src 'self';" } else { "" };
     // The reloading of pages while developing comes from another port.
     let connect = if cfg!(debug_assertions) {
         "'self' ws:"
@@ -155,7 +198,7 @@ fn policy(nonce: &str) -> String {
     };
     format!(
         "default-src 'none'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; \
-         font-src 'self'; connect-src {connect}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+         font-src 'self';{frames} connect-src {connect}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     )
 }
 

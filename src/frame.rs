@@ -18,7 +18,7 @@ use crate::{
         form::ErrorSummary,
         icon::IconName,
         layout::{
-            self, Crumb, Environments, ErrorKind, ErrorPage, Frame, NavGroup, NavItem, Page,
+            self, Bell, Crumb, Environments, ErrorKind, ErrorPage, Frame, NavGroup, NavItem, Page,
             Person, Plain, PrimaryAction, Width, Workspace,
         },
         time::hour,
@@ -60,8 +60,11 @@ const RAIL: &[(&str, &str, &str, IconName)] = &[
     ("Build", "API keys", "/keys", IconName::Key),
     ("Build", "Logs", "/logs", IconName::Logs),
     ("Control", "Audit", "/audit", IconName::Audit),
+    ("Control", "Members", "/members", IconName::Members),
 ];
 
+/// Where the bell leads.
+const NOTICES: &str = "/notices";
 /// The rail of those who run the installation.
 const ADMIN_RAIL: &[(&str, &str, &str, IconName)] = &[
     ("", "Workspaces", ADMIN, IconName::Plans),
@@ -168,8 +171,20 @@ pub fn error_page(error: &UiError) -> AnyView {
         String::new()
     };
     let message = error.message.clone();
-    let body = view! { <ErrorPage kind=kind message=message request_id=request /> }.into_any();
-    if crate::accounts::viewer::optional().is_some() {
+    let viewer = crate::accounts::viewer::optional();
+    // Who belongs to no workspace finds nothing on the overview.
+    let homeless = viewer
+        .as_ref()
+        .is_some_and(|viewer| viewer.workspace.is_none());
+    let (href, label) = if homeless && matches!(kind, ErrorKind::Forbidden) {
+        ("/workspaces/new", "Create workspace")
+    } else {
+        ("", "")
+    };
+    let body =
+        view! { <ErrorPage kind=kind message=message request_id=request href=href label=label /> }
+            .into_any();
+    if viewer.is_some() {
         let head = Head {
             heading: heading.to_owned(),
             span: Span::None,
@@ -336,6 +351,14 @@ fn surroundings(head: Head) -> Result<(String, Page), UiError> {
         acting,
         search: Answer::here().value("q"),
         settings_href: "/settings/security".to_owned(),
+        bell: ROUTES
+            .iter()
+            .any(|route| route.path == NOTICES && route.access.admits(Some(viewer)))
+            .then(|| Bell {
+                href: NOTICES.to_owned(),
+                unread: u64::try_from(viewer.unread).unwrap_or(0),
+                current: path == NOTICES,
+            }),
         single_letters_off: prefs::single_letters_off(&parts.headers),
     };
     Ok((title, page))

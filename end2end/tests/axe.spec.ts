@@ -96,6 +96,7 @@ const visits: Visit[] = [
   { name: "request", as: maker, go: firstRequest },
   { name: "audit", as: auditor, go: to("/audit") },
   { name: "security", as: maker, go: to("/settings/security") },
+  { name: "passkeys", as: maker, go: to("/settings/security/passkeys") },
   {
     name: "security, refused",
     as: maker,

@@ -49,6 +49,7 @@ create table devices (
     last_seen_at bigint not null,
     primary key (user_id, id_hash)
 );
+create index devices_by_cookie on devices (id_hash);
 
 -- Single-use links that were mailed, by the hash of their token.
 create table links (
@@ -153,3 +154,6 @@ create table notice_settings (
     portal  boolean not null,
     primary key (user_id, kind)
 );
+
+-- What one person did, across chains, for the export of their data.
+create index audit_entries_by_actor on audit_entries (actor, at);

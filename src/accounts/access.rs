@@ -15,7 +15,10 @@ use crate::{
     error::{UiError, UiErrorKind},
     keys::policy,
     server::page,
-    workspaces::Role::{self, Admin, Auditor, Checker, Developer},
+    workspaces::{
+        self,
+        Role::{self, Admin, Auditor, Checker, Developer, Owner},
+    },
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +49,11 @@ const READ_AUDIT: Access = Access::Any(&[Auditor, Admin]);
 const MAKE_KEYS: Access = Access::Any(&[Developer]);
 /// Checkers may stop any key, developers their own; which key is the operation's to judge.
 const STOP_KEYS: Access = Access::Any(&[Developer, Checker]);
+const READ_MEMBERS: Access = Access::Any(workspaces::policy::READERS);
+/// Members, invitations and the workspace itself.
+const MANAGE: Access = Access::Any(&[Admin]);
+const READ_SETTINGS: Access = Access::Any(&[Auditor, Admin]);
+const HAND_OVER: Access = Access::Any(&[Owner]);
 
 const fn get(path: &'static str, access: Access) -> Route {
     Route {
@@ -86,6 +94,12 @@ pub const ROUTES: &[Route] = &[
     post("/shortcuts", Access::Anyone),
     post("/logout", Access::Enrolling),
     post("/workspaces/switch", Access::Enrolling),
+    post("/passkeys/options", Access::Anyone),
+    post("/login/passkey", Access::Anyone),
+    get("/settings/security/passkeys", Access::Enrolling),
+    post("/settings/security/passkeys", Access::Enrolling),
+    get("/settings/security/passkeys/{id}/remove", Access::Enrolling),
+    post("/settings/security/passkeys/{id}/remove", Access::Enrolling),
     get("/settings/security", Access::Enrolling),
     post("/settings/security", Access::Enrolling),
     get("/settings/security/password", Access::SignedIn),
@@ -98,6 +112,14 @@ pub const ROUTES: &[Route] = &[
     post("/settings/security/recovery", Access::Enrolling),
     get("/settings/account/address", Access::SignedIn),
     post("/settings/account/address", Access::SignedIn),
+    get("/settings/sessions", Access::SignedIn),
+    post("/settings/sessions", Access::SignedIn),
+    get("/settings/account", Access::SignedIn),
+    post("/settings/account", Access::SignedIn),
+    get("/settings/account/export", Access::SignedIn),
+    post("/settings/account/export", Access::SignedIn),
+    get("/settings/account/close", Access::SignedIn),
+    post("/settings/account/close", Access::SignedIn),
     get("/dashboard", READ_KEYS),
     get("/dashboard/api", READ_KEYS),
     post("/search", READ_KEYS),
@@ -110,6 +132,35 @@ pub const ROUTES: &[Route] = &[
     get("/logs", READ_KEYS),
     get("/logs/{id}", READ_KEYS),
     get("/audit", READ_AUDIT),
+    get("/notices", Access::SignedIn),
+    post("/notices", Access::SignedIn),
+    get("/settings/notices", Access::SignedIn),
+    post("/settings/notices", Access::SignedIn),
+    get("/workspaces/new", Access::SignedIn),
+    post("/workspaces/new", Access::SignedIn),
+    get("/members", READ_MEMBERS),
+    get("/members/invite", MANAGE),
+    post("/members/invite", MANAGE),
+    get("/members/invitations/{id}/renew", MANAGE),
+    post("/members/invitations/{id}/renew", MANAGE),
+    get("/members/invitations/{id}/withdraw", MANAGE),
+    post("/members/invitations/{id}/withdraw", MANAGE),
+    get("/members/{id}/roles", MANAGE),
+    post("/members/{id}/roles", MANAGE),
+    get("/members/{id}/remove", MANAGE),
+    post("/members/{id}/remove", MANAGE),
+    get("/join", Access::Anyone),
+    post("/join", Access::SignedIn),
+    get("/settings/workspace", READ_SETTINGS),
+    post("/settings/workspace", MANAGE),
+    get("/settings/workspace/second-factor", MANAGE),
+    post("/settings/workspace/second-factor", MANAGE),
+    get("/settings/workspace/transfer", HAND_OVER),
+    post("/settings/workspace/transfer", HAND_OVER),
+    get("/settings/workspace/leave", Access::SignedIn),
+    post("/settings/workspace/leave", Access::SignedIn),
+    get("/ownership/{id}", Access::SignedIn),
+    post("/ownership/{id}", Access::SignedIn),
     get("/admin", Access::Operator),
     get("/admin/people", Access::Operator),
     get("/admin/people/{id}/reset-factors", Access::Operator),
@@ -196,6 +247,12 @@ pub async fn guard(route: &'static Route, request: Request, next: Next) -> Respo
                     "This workspace asks its members for a second factor. Set one up first.",
                 ))
             }
+        }
+        // Where signing in leads, those who have nothing to see there yet are offered a beginning.
+        (Some(viewer), Access::Any(_))
+            if route.path == "/dashboard" && viewer.workspace.is_none() && !viewer.operator =>
+        {
+            Redirect::to("/workspaces/new").into_response()
         }
         (Some(viewer), access) => {
             let error = match access {

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::{
     Viewer,
     password::Typed,
+    sessions,
     step_up::{self, Action, Factor},
     store, tries,
     tries::Allowance,
@@ -40,13 +41,13 @@ const PER_ACCOUNT: Allowance = Allowance {
     window: Some(DAY),
 };
 
-/// Who signs in with this address and password. Whether the account exists shows neither in the words nor in the time.
+/// Who signs in with this address and password. `browser` is the cookie of the one they use. Whether the account exists shows neither in the words nor in the time.
 pub async fn sign_in(
     state: &AppState,
     email: &str,
     password: &Typed,
     address: Option<IpAddr>,
-    known_browser: bool,
+    browser: Option<&str>,
 ) -> Result<store::User, AppError> {
     let from = address.map_or_else(|| "unknown".to_owned(), place_of);
     // The account is named by a keyed hash: the table of tries says nothing about who was tried.
@@ -56,15 +57,18 @@ pub async fn sign_in(
     let anywhere = format!("sign-in-to:{account}");
     tries::charge(state, &place, PER_ADDRESS).await?;
     tries::charge(state, &pair, PER_ACCOUNT_AND_ADDRESS).await?;
+    let (user, known_browser) = if email.contains('\0') {
+        (None, false)
+    } else {
+        let mut reader = state.db.read().await?;
+        let user = store::by_email(&mut reader, email).await?;
+        let id = user.as_ref().map_or("", |user| &user.id);
+        let known = sessions::device::known(&mut reader, state, id, browser).await?;
+        (user, known)
+    };
     if !known_browser {
         tries::charge(state, &anywhere, PER_ACCOUNT).await?;
     }
-    let user = if email.contains('\0') {
-        None
-    } else {
-        let mut reader = state.db.read().await?;
-        store::by_email(&mut reader, email).await?
-    };
     let stored = user.as_ref().map(|user| user.password_hash.clone());
     let judging = state.hasher.verify(password, stored);
     let charged: &[&str] = if known_browser {

@@ -4,7 +4,12 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
-use super::{Viewer, factors, settings::settings, step_up, viewer};
+use super::{
+    Viewer,
+    factors::{self, passkey_page::PasskeySignIn},
+    settings::settings,
+    step_up, viewer,
+};
 use crate::{
     frame,
     server::{
@@ -40,10 +45,11 @@ pub fn LoginPage() -> impl IntoView {
     let answer = Answer::here();
     let query = use_query_map().get_untracked();
     let next = query.get("next").unwrap_or_else(|| answer.value("next"));
+    let next_again = next.clone();
     let failure = frame::failure(&answer);
     let done = match query.get("done").as_deref() {
         Some("password") => "Your new password is set. Sign in with it.",
-        Some("closed") => "Your account is closed.",
+        Some("closed") => "Your account is closed. What was kept about you is erased.",
         _ => "",
     };
     let sign_up = if next.is_empty() {
@@ -117,6 +123,7 @@ pub fn LoginPage() -> impl IntoView {
                     "Sign in"
                 </Button>
             </form>
+            <PasskeySignIn next=next_again />
             <p class="mt-6 flex flex-wrap gap-x-4 gap-y-1 text-small">
                 <a class="link" href=sign_up>
                     "Create an account"
@@ -272,6 +279,12 @@ fn security(factors: Factors) -> AnyView {
                         set(viewer.has_totp),
                         "A code from an app on your phone, asked for after the password.",
                         totp,
+                    )}
+                    {factor(
+                        "Passkeys",
+                        set(viewer.has_passkey),
+                        "Kept by your device or a security key. One signs you in without a password.",
+                        view! { <LinkButton href="/settings/security/passkeys">"Manage"</LinkButton> },
                     )} {codes}
                 </ul>
             </section>

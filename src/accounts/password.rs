@@ -49,8 +49,8 @@ impl Typed {
         self.0.chars().count()
     }
 
-    /// Why this cannot be a password, if so. `about` is what others know of the person: their name, their address.
-    fn refused_as_password(&self, about: &[&str]) -> Option<&'static str> {
+    /// Why this cannot be a password at all, if so.
+    fn refused_outright(&self) -> Option<&'static str> {
         match self.length() {
             0..MIN_PASSWORD => return Some("Use at least 8 characters."),
             MIN_PASSWORD..=MAX_PASSWORD => {}
@@ -60,6 +60,16 @@ impl Typed {
         if COMMON.binary_search(&folded.as_str()).is_ok() {
             return Some("That is among the passwords that are tried first. Choose another.");
         }
+        None
+    }
+
+    /// Why this cannot be the password that a person chooses, if so. `about` is what others know of them: their name,
+    /// their address.
+    fn refused_as_password(&self, about: &[&str]) -> Option<&'static str> {
+        if let Some(reason) = self.refused_outright() {
+            return Some(reason);
+        }
+        let folded = Zeroizing::new(self.0.to_lowercase());
         let mut parts: Vec<String> = about
             .iter()
             .flat_map(|text| text.split(|c: char| !c.is_alphanumeric()))
@@ -125,6 +135,15 @@ impl Hasher {
         self.run(move || hash_now(&text))
             .await?
             .map_err(|error| AppError::Internal(format!("argon2: {error}")))
+    }
+
+    /// The PHC string to store for a password that an operator gives at the console, where a script may have made it:
+    /// only what is too short or common is refused.
+    pub async fn hash_given(&self, field: &str, typed: &Typed) -> Result<String, AppError> {
+        if let Some(reason) = typed.refused_outright() {
+            return Err(AppError::field(field, reason));
+        }
+        self.hash(typed).await
     }
 
     /// The PHC string to store for a new password; an error beside `field` if it is too easy to guess.

@@ -6,7 +6,7 @@ use axum::{
 };
 use url::Url;
 
-use super::{ops, password::Typed, session};
+use super::{ops, password::Typed, session, sessions};
 use crate::{
     error::UiErrorKind,
     server::{
@@ -30,7 +30,14 @@ pub async fn sign_in(submission: Submission) -> Response {
                 return Err(AppError::field("password", "Type your password."));
             }
             let from = address::of(form.headers(), &form.parts().extensions, &form.state.config);
-            let user = ops::sign_in(&form.state, email, &password, from, false).await?;
+            let user = ops::sign_in(
+                &form.state,
+                email,
+                &password,
+                from,
+                sessions::device::cookie(form.headers(), &form.state.config),
+            )
+            .await?;
             let next = local(form.fields.get("next"), "/");
             if user.totp + user.passkeys > 0 {
                 session::hold(&form.session, &user.id, form.state.clock.now())
@@ -41,22 +48,10 @@ pub async fn sign_in(submission: Submission) -> Response {
                     .finish();
                 return Ok(Outcome::Go(format!("/login/code?{query}")));
             }
-            signed_in(form, &user.id, "password").await?;
+            sessions::post::signed_in(form, &user.id, "password").await?;
             Ok(Outcome::Go(next))
         })
         .await
-}
-
-/// Begins the person's session in this browser.
-pub async fn signed_in(
-    form: &Submission,
-    user_id: &str,
-    with: &'static str,
-) -> Result<(), AppError> {
-    ops::signed_in(&form.state, user_id, with).await?;
-    session::begin(&form.session, user_id, form.state.clock.now())
-        .await
-        .map_err(session::failed)
 }
 
 pub async fn sign_out(submission: Submission) -> Response {

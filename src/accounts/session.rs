@@ -1,7 +1,7 @@
 //! Sessions in our own table. The cookie holds 128 random bits; the table holds their hash, so that whoever reads
 //! the table cannot sign in with it.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, net::IpAddr};
 
 use async_trait::async_trait;
 use serde_json::Value;
@@ -14,7 +14,7 @@ use tower_sessions::{
     session_store::{Error, Result},
 };
 
-use super::store;
+use super::{sessions::device, store};
 use crate::{
     db::{Db, DbError},
     server::{
@@ -25,11 +25,11 @@ use crate::{
 };
 
 /// A session not used for this long is over.
-const IDLE: Millis = HOUR;
+pub const IDLE: Millis = HOUR;
 /// How long a second factor may take.
 const HELD_FOR: Millis = 10 * MINUTE;
 /// And so is any, this long after signing in.
-const ABSOLUTE: Millis = DAY;
+pub const ABSOLUTE: Millis = DAY;
 /// How often being used is written down; each page would be a write otherwise.
 const TOUCH_EVERY: Millis = MINUTE;
 
@@ -44,6 +44,8 @@ const ACT: &str = "act";
 /// Who has given their password and has yet to give their second factor.
 const HELD: &str = "held";
 const HELD_AT: &str = "held_at";
+const ADDRESS: &str = "address";
+const DEVICE: &str = "device";
 
 #[derive(Clone)]
 pub struct Sessions {
@@ -74,12 +76,29 @@ pub fn layer(state: &AppState) -> SessionManagerLayer<Sessions> {
     .with_expiry(Expiry::OnInactivity(time::Duration::milliseconds(ABSOLUTE)))
 }
 
+/// Who signs in, from where.
+pub struct Start<'a> {
+    pub user_id: &'a str,
+    pub address: Option<IpAddr>,
+    /// What the browser says of itself. Only what we read out of it is kept.
+    pub agent: &'a str,
+}
+
+/// What a session's record says of its beginning.
+pub struct Begun {
+    pub signed_in_at: Millis,
+    pub address: Option<String>,
+    pub device: String,
+}
+
 /// Makes the session this person's, under a new id: one planted before signing in is worth nothing after.
-pub async fn begin(session: &Session, user_id: &str, now: Millis) -> Kept<()> {
+pub async fn begin(session: &Session, start: &Start<'_>, now: Millis) -> Kept<()> {
     session.clear().await;
     // Also where there seems to be no session: one that was just ended keeps its id in memory.
     session.cycle_id().await?;
-    session.insert(USER, user_id).await?;
+    session.insert(USER, start.user_id).await?;
+    session.insert(ADDRESS, start.address).await?;
+    session.insert(DEVICE, device::words(start.agent)).await?;
     session.insert(SIGNED_IN_AT, now).await
 }
 
@@ -98,6 +117,17 @@ pub async fn held(session: &Session, now: Millis) -> Kept<Option<String>> {
         Some(since) if now - since < HELD_FOR => session.get(HELD).await,
         _ => Ok(None),
     }
+}
+
+/// Reads a stored record; nothing if it is nobody's.
+pub fn begun(record: &str) -> Option<Begun> {
+    let data: HashMap<String, Value> = serde_json::from_str(record).ok()?;
+    let text = |name: &str| data.get(name).and_then(Value::as_str).map(str::to_owned);
+    Some(Begun {
+        signed_in_at: data.get(SIGNED_IN_AT)?.as_i64()?,
+        address: text(ADDRESS),
+        device: text(DEVICE).unwrap_or_else(|| device::UNKNOWN.to_owned()),
+    })
 }
 
 /// Whose session this is, if it is anyone's and not over.
@@ -217,6 +247,11 @@ impl SessionStore for Sessions {
             .map_err(backend)?;
         tx.commit().await.map_err(backend)
     }
+}
+
+/// What the table has in place of this session's id, once it has one.
+pub fn hash_of(session: &Session) -> Option<[u8; 32]> {
+    session.id().map(|id| hash(&id))
 }
 
 fn hash(id: &Id) -> [u8; 32] {

@@ -2,6 +2,7 @@
 
 use sqlx::FromRow;
 
+use super::factors;
 use crate::{
     db::{DbError, Reader, Tx},
     server::clock::Millis,
@@ -122,12 +123,6 @@ pub async fn set_email(tx: &mut Tx, user_id: &str, email: &str) -> Result<(), Db
     Ok(())
 }
 
-/// Ends every session of the person.
-pub async fn end_sessions(tx: &mut Tx, user_id: &str) -> Result<(), DbError> {
-    crate::execute!(tx, "delete from sessions where user_id = $1", user_id)?;
-    Ok(())
-}
-
 pub async fn set_pin(tx: &mut Tx, user_id: &str, pin_hash: &str) -> Result<(), DbError> {
     crate::execute!(
         tx,
@@ -222,6 +217,7 @@ pub async fn delete_expired(tx: &mut Tx, now: Millis, kept_since: Millis) -> Res
         "delete from tries where window_start < $1 and subject not like 'pin:%'",
         kept_since
     )?;
+    factors::store::delete_ceremonies(tx, now - factors::passkeys::LASTS).await?;
     Ok(())
 }
 

@@ -259,6 +259,13 @@ async fn every_page_has_its_policy_and_no_style_attribute() {
         "/logs",
         "/audit",
         "/settings/security",
+        "/settings/notices",
+        "/notices",
+        "/dev/mail",
+        "/settings/sessions",
+        "/settings/account",
+        "/settings/account/export",
+        "/settings/account/close",
         "/nowhere",
         "/dev/ui",
     ]

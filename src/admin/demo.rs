@@ -18,6 +18,7 @@ use crate::{
     db::installation,
     gateway::judge::VALID,
     keys::{self, ops::Creation, policy},
+    notices::{self, Notice},
     server::{
         clock::{Clock, DAY, HOUR, MINUTE, Millis},
         error::AppError,
@@ -208,6 +209,15 @@ async fn sample(state: &AppState) -> Result<(), AppError> {
                 detail: json!({ "roles": roles.to_string() }),
             };
             audit::record(&mut tx, &entry, clock.now()).await?;
+            let notice = Notice {
+                kind: notices::Kind::Membership,
+                workspace_id: Some(&workspace_id),
+                subject: format!("You were added to {WORKSPACE} as {roles}."),
+                text: "What you may do there follows from your roles.".to_owned(),
+                action: "See the workspace",
+                path: "/dashboard".to_owned(),
+            };
+            notices::tell(&mut tx, &past, id, &notice).await?;
         }
     }
     tx.commit().await?;
@@ -256,9 +266,37 @@ async fn sample(state: &AppState) -> Result<(), AppError> {
     for (at, id, sample) in ending {
         end(&past, &maker, at, &id, sample).await?;
     }
+    let admin = Viewer {
+        user_id: ids[3].0.clone(),
+        email: owner_email.to_owned(),
+        name: people[3].0.to_owned(),
+        workspace: maker.workspace.clone().map(|workspace| ViewerWorkspace {
+            roles: Roles::of(&[Role::Owner]),
+            ..workspace
+        }),
+        ..maker.clone()
+    };
+    invitation(state, &admin, now, &password).await?;
     let mut tx = state.db.begin().await?;
     installation::set(&mut tx, DEMO_MARK, FILLED).await?;
     tx.commit().await?;
+    Ok(())
+}
+
+/// An invitation that waits since the day before yesterday.
+async fn invitation(
+    state: &AppState,
+    admin: &Viewer,
+    now: Millis,
+    password: &Typed,
+) -> Result<(), AppError> {
+    let past = state.with_clock(Clock::fixed(now - 2 * DAY));
+    let email = "eva@harbor.example";
+    let roles = Grants::of(&[Role::Developer]);
+    let content = workspaces::ops::invite_content(email, &roles);
+    let (action, factor) = (Action::Invite, Factor::Password);
+    let proof = step_up::prove(&past, admin, action, &content, factor, password).await?;
+    workspaces::ops::invite(&past, admin, email, &roles, proof).await?;
     Ok(())
 }
 

@@ -41,10 +41,7 @@ pub async fn create_user(
 ) -> Result<String, AppError> {
     let email = accounts::policy::email("email", email)?;
     let name = accounts::policy::name("name", name)?;
-    let password_hash = state
-        .hasher
-        .hash_new("password", password, &[&email, &name])
-        .await?;
+    let password_hash = state.hasher.hash_given("password", password).await?;
     let now = state.clock.now();
     let id = state.rng.id("usr", now);
     let mut tx = state.db.begin().await?;

@@ -70,6 +70,18 @@ pub async fn after(
     )
 }
 
+/// What one person did, in any chain, newest first. It crosses workspaces, since it is about the person.
+pub async fn by_actor(reader: &mut Reader, actor: &str, limit: i64) -> Result<Vec<Kept>, DbError> {
+    crate::fetch_all!(
+        reader,
+        Kept,
+        "select chain_id, seq, at, actor, action, target, detail, prev_hash, hash
+         from audit_entries where actor = $1 order by at desc, chain_id, seq desc limit $2",
+        actor,
+        limit
+    )
+}
+
 /// The entries before number `before`, newest first; of one target if given.
 pub async fn before(
     reader: &mut Reader,

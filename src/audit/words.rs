@@ -6,6 +6,7 @@ use super::{
     chain::{CONSOLE, Kept},
     types::AuditRow,
 };
+use crate::workspaces::{Grants, policy};
 
 /// The entry for a list. `names` are of the workspace's people, by id.
 pub fn row(entry: &Kept, names: &[(String, String)]) -> AuditRow {
@@ -40,12 +41,68 @@ fn summary(action: &str, detail: &str) -> String {
             if scopes == 1 { "scope" } else { "scopes" },
         ),
         "key.revoked" => format!("Revoked the key \u{201c}{}\u{201d}", text("label")),
-        "session.started" => "Signed in".to_owned(),
+        "session.started" => match detail["with"].as_str() {
+            Some("passkey") => "Signed in with a passkey".to_owned(),
+            Some("totp") => "Signed in with password and code".to_owned(),
+            Some("recovery_code") => "Signed in with password and a recovery code".to_owned(),
+            _ => "Signed in".to_owned(),
+        },
+        "password.changed" => "Changed their password".to_owned(),
+        "password.reset" => "Chose a new password by mail".to_owned(),
+        "address.change_asked" => "Asked to change their address".to_owned(),
+        "address.change_confirmed" => "Confirmed a change of address from one mailbox".to_owned(),
+        "address.changed" => "Changed their address".to_owned(),
+        "totp.added" => "Set up an authenticator".to_owned(),
+        "totp.replaced" => "Replaced their authenticator".to_owned(),
+        "totp.removed" => "Removed their authenticator".to_owned(),
+        "recovery_codes.renewed" => "Made new recovery codes".to_owned(),
+        "second_factor.failed" => "Wrong code after the right password".to_owned(),
         "session.ended" => "Signed out".to_owned(),
+        "passkey.added" => "Added a passkey".to_owned(),
+        "passkey.removed" => "Removed a passkey".to_owned(),
         "pin.set" => "Set a new PIN".to_owned(),
         "step_up.failed" => format!("Wrong {} when asked to confirm", text("factor")),
-        "member.added" => format!("Added a member as {}", text("roles").replace(',', ", ")),
+        "notices.chosen" => "Chose where to be told what".to_owned(),
+        "member.added" if detail["invitation"].is_string() => {
+            format!("Joined by invitation, as {}", roles(&text("roles")))
+        }
+        "member.added" => format!("Added a member as {}", roles(&text("roles"))),
+        "member.invited" => format!("Invited somebody as {}", roles(&text("roles"))),
+        "invitation.renewed" => "Sent an invitation again, with a new link".to_owned(),
+        "invitation.withdrawn" => "Withdrew an invitation".to_owned(),
+        "member.roles_changed" => format!(
+            "Changed the roles of a member from {} to {}",
+            roles(&text("before")),
+            roles(&text("after"))
+        ),
+        "member.removed" => format!("Removed a member, {}", with_keys(&detail)),
+        "member.left" if detail["keys"].is_u64() => {
+            format!("Left the workspace, {}", with_keys(&detail))
+        }
+        "member.left" => "Left the workspace".to_owned(),
+        "workspace.renamed" => format!(
+            "Renamed the workspace from \u{201c}{}\u{201d} to \u{201c}{}\u{201d}",
+            text("before"),
+            text("after")
+        ),
+        "workspace.second_factor" if detail["required"] == true => {
+            "Made a second factor a condition for members".to_owned()
+        }
+        "workspace.second_factor" => "No longer requires a second factor of members".to_owned(),
+        "ownership.offered" => "Offered the ownership of the workspace to a member".to_owned(),
+        "ownership.accepted" => "Accepted the ownership of the workspace".to_owned(),
+        "ownership.declined" => "Declined the ownership of the workspace".to_owned(),
+        "ownership.withdrawn" => "Withdrew the offer of ownership".to_owned(),
         "workspace.created" => format!("Created the workspace \u{201c}{}\u{201d}", text("name")),
+        "session.revoked" => match detail["count"].as_u64() {
+            Some(1) | None => "Ended one of their sessions".to_owned(),
+            Some(count) => format!("Ended {count} of their sessions"),
+        },
+        "account.renamed" => "Changed their name".to_owned(),
+        "account.closed" => "Closed their account".to_owned(),
+        "data.exported" => "Downloaded their personal data".to_owned(),
+        "key.handed_over" => format!("Handed over the key \u{201c}{}\u{201d}", text("label")),
+        "workspace.closed" => "Closed the workspace".to_owned(),
         "operator.acting_started" => format!(
             "Began to act here as operator: \u{201c}{}\u{201d}",
             text("reason")
@@ -62,5 +119,20 @@ fn summary(action: &str, detail: &str) -> String {
             format!("Lifted the suspension: \u{201c}{}\u{201d}", text("reason"))
         }
         other => other.replace(['.', '_'], " "),
+    }
+}
+
+/// Stored roles as a person reads them.
+fn roles(stored: &str) -> String {
+    stored
+        .parse::<Grants>()
+        .map_or_else(|_| stored.to_owned(), |grants| policy::in_words(&grants))
+}
+
+fn with_keys(detail: &Value) -> String {
+    match detail["keys"].as_u64().unwrap_or(0) {
+        0 => "who had no key".to_owned(),
+        1 => "handing over 1 key".to_owned(),
+        keys => format!("handing over {keys} keys"),
     }
 }

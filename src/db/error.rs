@@ -6,6 +6,7 @@ pub enum Constraint {
     UserEmail,
     KeyLabel,
     KeyDraft,
+    PasskeyCredential,
 }
 
 /// Postgres reports a constraint's name, SQLite the columns of it.
@@ -24,6 +25,11 @@ const CONSTRAINTS: &[(Constraint, &str, &str)] = &[
         Constraint::KeyDraft,
         "api_keys_draft_unique",
         "api_keys.workspace_id, api_keys.draft_id",
+    ),
+    (
+        Constraint::PasskeyCredential,
+        "passkeys_credential_unique",
+        "passkeys.credential_id",
     ),
 ];
 

@@ -241,7 +241,8 @@ pub async fn revoke_at_console(state: &AppState, id: &str) -> Result<(), AppErro
     Ok(())
 }
 
-async fn end(
+/// Ends a key within a larger operation, whoever may do that.
+pub async fn end(
     state: &AppState,
     tx: &mut Tx,
     key: &store::KeyRow,
@@ -280,6 +281,30 @@ async fn end(
         EventType::KeyRevoked,
         &json!({ "key_id": key.id, "label": key.label, "environment": key.environment }),
         now,
+    )
+    .await?;
+    Ok(())
+}
+
+/// Gives a key to another member within a larger operation; to nobody in particular if there is none to give it to.
+pub async fn hand_over(
+    state: &AppState,
+    tx: &mut Tx,
+    key: &store::KeyRow,
+    to: Option<&str>,
+    actor: &str,
+) -> Result<(), AppError> {
+    store::set_owner(tx, &key.workspace_id, &key.id, to).await?;
+    audit::record(
+        tx,
+        &audit::Entry {
+            chain: key.workspace_id.clone(),
+            actor: actor.to_owned(),
+            action: "key.handed_over",
+            target: key.id.clone(),
+            detail: json!({ "label": key.label, "environment": key.environment, "from": key.owner_id, "to": to }),
+        },
+        state.clock.now(),
     )
     .await?;
     Ok(())

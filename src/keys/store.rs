@@ -181,6 +181,50 @@ pub async fn end(tx: &mut Tx, workspace_id: &str, id: &str, now: Millis) -> Resu
     Ok(touched == 1)
 }
 
+/// Keys of a workspace that nobody has ended, of one owner if one is named.
+pub async fn not_ended(
+    reader: &mut Reader,
+    workspace_id: &str,
+    owner_id: Option<&str>,
+) -> Result<Vec<KeyRow>, DbError> {
+    crate::fetch_all!(
+        reader,
+        KeyRow,
+        select_key!(
+            "where k.workspace_id = $1 and k.ended_at is null
+               and (cast($2 as text) is null or k.owner_id = $2) order by k.id"
+        ),
+        workspace_id,
+        owner_id
+    )
+}
+
+/// Every key that a person owns, in all workspaces: it is about the person.
+pub async fn of_owner(reader: &mut Reader, owner_id: &str) -> Result<Vec<KeyRow>, DbError> {
+    crate::fetch_all!(
+        reader,
+        KeyRow,
+        select_key!("where k.owner_id = $1 order by k.id"),
+        owner_id
+    )
+}
+
+pub async fn set_owner(
+    tx: &mut Tx,
+    workspace_id: &str,
+    id: &str,
+    owner_id: Option<&str>,
+) -> Result<(), DbError> {
+    crate::execute!(
+        tx,
+        "update api_keys set owner_id = $3 where workspace_id = $1 and id = $2",
+        workspace_id,
+        id,
+        owner_id
+    )?;
+    Ok(())
+}
+
 /// What a list is narrowed to.
 pub struct Filter<'a> {
     pub workspace_id: &'a str,
@@ -269,4 +313,45 @@ pub async fn hours(
         environment,
         since / HOUR
     )
+}
+
+/// How many keys of this owner can be used.
+pub async fn count_of_owner(
+    reader: &mut Reader,
+    workspace_id: &str,
+    owner_id: &str,
+    now: Millis,
+) -> Result<i64, DbError> {
+    let (count,): (i64,) = crate::fetch_one!(
+        reader,
+        (i64,),
+        "select count(*) from api_keys
+         where workspace_id = $1 and owner_id = $2 and ended_at is null and (expires_at is null or expires_at > $3)",
+        workspace_id,
+        owner_id,
+        now
+    )?;
+    Ok(count)
+}
+
+/// Gives the keys of this owner that can be used to another, or to nobody in particular. Gives their ids.
+pub async fn hand_over(
+    tx: &mut Tx,
+    workspace_id: &str,
+    from: &str,
+    to: Option<&str>,
+    now: Millis,
+) -> Result<Vec<String>, DbError> {
+    let rows: Vec<(String,)> = crate::fetch_all!(
+        tx,
+        (String,),
+        "update api_keys set owner_id = $3
+         where workspace_id = $1 and owner_id = $2 and ended_at is null and (expires_at is null or expires_at > $4)
+         returning id",
+        workspace_id,
+        from,
+        to,
+        now
+    )?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
 }

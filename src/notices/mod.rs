@@ -1,10 +1,16 @@
 //! Notices: what a person is told, in the portal and by mail, when something happened that they should know of.
 
-mod store;
+pub mod ops;
+pub mod page;
+pub mod post;
+pub mod reading;
+pub mod store;
+#[cfg(test)]
+mod tests;
 
 use crate::{
     accounts,
-    db::Tx,
+    db::{Reader, Tx},
     mail::{self, Letter},
     server::{error::AppError, state::AppState},
 };
@@ -21,6 +27,8 @@ pub enum Kind {
 }
 
 impl Kind {
+    pub const ALL: [Self; 3] = [Self::Security, Self::Membership, Self::Operator];
+
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Security => "security",
@@ -28,6 +36,25 @@ impl Kind {
             Self::Operator => "operator",
         }
     }
+
+    /// Whether people choose where they are told.
+    pub const fn is_chosen(self) -> bool {
+        !matches!(self, Self::Security)
+    }
+}
+
+/// Where a person is told of a kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ways {
+    pub portal: bool,
+    pub mail: bool,
+}
+
+impl Ways {
+    pub const BOTH: Self = Self {
+        portal: true,
+        mail: true,
+    };
 }
 
 /// One thing to tell one person.
@@ -45,7 +72,7 @@ pub struct Notice<'a> {
     pub path: String,
 }
 
-/// Tells the person, in the caller's transaction.
+/// Tells the person, in the caller's transaction, where they want to be told.
 pub async fn tell(
     tx: &mut Tx,
     state: &AppState,
@@ -56,18 +83,38 @@ pub async fn tell(
     let Some(user) = accounts::store::by_id(tx, user_id).await? else {
         return Ok(());
     };
-    let id = state.rng.id("ntc", now);
-    store::insert(tx, &id, user_id, notice, now).await?;
+    let ways = ways(tx, user_id, notice.kind).await?;
+    if ways.portal {
+        let id = state.rng.id("ntc", now);
+        store::insert(tx, &id, user_id, notice, now).await?;
+    }
+    if !ways.mail {
+        return Ok(());
+    }
+    let home = &state.config.public_url;
+    let after = if notice.kind.is_chosen() {
+        vec![format!(
+            "Choose what you are mailed about at {home}/settings/notices"
+        )]
+    } else {
+        Vec::new()
+    };
     let letter = Letter {
         to: user.email,
         user_id: Some(user.id),
         subject: notice.subject.clone(),
         text: vec![notice.text.clone()],
-        button: Some((
-            notice.action.to_owned(),
-            format!("{}{}", state.config.public_url, notice.path),
-        )),
-        after: Vec::new(),
+        button: Some((notice.action.to_owned(), format!("{home}{}", notice.path))),
+        after,
     };
     mail::post(tx, state, &letter).await
+}
+
+/// Where the person is told of this kind: by both ways, unless they chose otherwise.
+pub async fn ways(reader: &mut Reader, user_id: &str, kind: Kind) -> Result<Ways, AppError> {
+    if !kind.is_chosen() {
+        return Ok(Ways::BOTH);
+    }
+    let chosen = store::ways(reader, user_id, kind).await?;
+    Ok(chosen.unwrap_or(Ways::BOTH))
 }

@@ -6,6 +6,8 @@ use clap::Args;
 use ipnet::IpNet;
 use serde::Deserialize;
 
+use crate::mail::deliver;
+
 /// What may be set, before defaults. Field names are those of the file; the flag is `--database-url`, the
 /// variable `LATCHKEY_DATABASE_URL`, and so on.
 #[derive(Args, Clone, Debug, Default, Deserialize)]
@@ -57,9 +59,12 @@ pub struct Settings {
     /// Not available in this version
     #[arg(long, env = "LATCHKEY_REDIS_URL", global = true, hide = true)]
     pub redis_url: Option<String>,
-    /// Not available in this version
-    #[arg(long, env = "LATCHKEY_SMTP_URL", global = true, hide = true)]
+    /// The mail server: `smtps://user:password@host`, or `smtp://…?tls=required`; without it nothing is mailed
+    #[arg(long, env = "LATCHKEY_SMTP_URL", global = true, hide_env_values = true)]
     pub smtp_url: Option<String>,
+    /// Whom letters are from; `no-reply@` the public URL's host if absent
+    #[arg(long, env = "LATCHKEY_MAIL_FROM", global = true)]
+    pub mail_from: Option<String>,
     /// Not available in this version
     #[arg(long, env = "LATCHKEY_WEBHOOK_ALLOW", global = true, hide = true)]
     pub webhook_allow: Option<String>,
@@ -81,6 +86,10 @@ pub struct Config {
     pub gateway_url: String,
     pub trusted_proxies: Vec<IpNet>,
     pub log: String,
+    /// Where letters are handed over. It may hold a password.
+    pub smtp_url: Option<String>,
+    /// The address that letters are from.
+    pub mail_from: String,
     /// Whether anything stands behind the gateway; `serve` asks for it.
     pub gateway: bool,
     /// The demo's sign-ins are shown, its pages for looking at pieces are there, and only loopback is listened on.
@@ -101,7 +110,6 @@ impl Config {
         };
         for (name, value) in [
             ("LATCHKEY_REDIS_URL", given.redis_url.or(file.redis_url)),
-            ("LATCHKEY_SMTP_URL", given.smtp_url.or(file.smtp_url)),
             (
                 "LATCHKEY_WEBHOOK_ALLOW",
                 given.webhook_allow.or(file.webhook_allow),
@@ -144,6 +152,23 @@ impl Config {
                 _ => Err(format!("{name}={text}: must be an http or https URL")),
             }
         };
+        let public_url = url(
+            given.public_url.or(file.public_url),
+            "LATCHKEY_PUBLIC_URL",
+            portal_addr,
+        )?;
+        let smtp_url = given
+            .smtp_url
+            .or(file.smtp_url)
+            .filter(|url| !url.is_empty());
+        if let Some(url) = &smtp_url {
+            deliver::transport(url)?;
+        }
+        let mail_from = given
+            .mail_from
+            .or(file.mail_from)
+            .unwrap_or_else(|| format!("no-reply@{}", mail_domain(&public_url)));
+        deliver::address(&mail_from)?;
         let config = Self {
             database_url: given
                 .database_url
@@ -160,11 +185,7 @@ impl Config {
             portal_addr,
             api_addr: port(given.api_addr.or(file.api_addr), 3100),
             gateway_addr,
-            public_url: url(
-                given.public_url.or(file.public_url),
-                "LATCHKEY_PUBLIC_URL",
-                portal_addr,
-            )?,
+            public_url,
             gateway_url: url(
                 given.gateway_url.or(file.gateway_url),
                 "LATCHKEY_GATEWAY_URL",
@@ -175,6 +196,8 @@ impl Config {
                 .or(file.trusted_proxies)
                 .unwrap_or_default(),
             log: given.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
+            smtp_url,
+            mail_from,
             gateway,
             demo,
         };
@@ -197,5 +220,60 @@ impl Config {
     /// Whether cookies may carry `Secure` and the `__Host-` prefix.
     pub fn https(&self) -> bool {
         self.public_url.starts_with("https://")
+    }
+}
+
+/// The public URL's host as the domain of an e-mail address (RFC 5321 puts an IP address in brackets).
+fn mail_domain(public_url: &str) -> String {
+    let url = url::Url::parse(public_url).ok();
+    match url.as_ref().and_then(url::Url::host) {
+        Some(url::Host::Domain(name)) => name.to_owned(),
+        Some(url::Host::Ipv4(address)) => format!("[{address}]"),
+        Some(url::Host::Ipv6(address)) => format!("[{address}]"),
+        None => "localhost".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Config, Settings};
+
+    fn resolve(smtp: &str, from: Option<&str>, public: &str) -> Result<Config, String> {
+        let given = Settings {
+            smtp_url: Some(smtp.to_owned()),
+            mail_from: from.map(str::to_owned),
+            public_url: Some(public.to_owned()),
+            ..Settings::default()
+        };
+        Config::resolve(given, false)
+    }
+
+    #[test]
+    fn mail_is_from_the_public_host_unless_told_otherwise() {
+        for (public, from) in [
+            (
+                "https://keys.example.com/portal",
+                "no-reply@keys.example.com",
+            ),
+            ("http://127.0.0.1:3000", "no-reply@[127.0.0.1]"),
+            ("http://[::1]:3000", "no-reply@[::1]"),
+            ("http://localhost:3000", "no-reply@localhost"),
+        ] {
+            let config = resolve("smtp://127.0.0.1:25", None, public).expect("resolved");
+            assert_eq!(config.mail_from, from);
+        }
+        let config = resolve("", Some("keys@example.com"), "https://a.example").expect("resolved");
+        assert_eq!(
+            (config.mail_from.as_str(), config.smtp_url),
+            ("keys@example.com", None)
+        );
+    }
+
+    #[test]
+    fn a_wrong_mail_setting_is_refused_by_its_name() {
+        let error = resolve("mail.example.com", None, "https://a.example").expect_err("refused");
+        assert!(error.starts_with("LATCHKEY_SMTP_URL: "), "{error}");
+        let error = resolve("", Some("nobody"), "https://a.example").expect_err("refused");
+        assert!(error.starts_with("LATCHKEY_MAIL_FROM=nobody: "), "{error}");
     }
 }

@@ -38,7 +38,14 @@ pub const MAX_FORM: usize = 64 * 1024;
 pub struct Fields(Vec<(String, String)>);
 
 /// Fields whose value is never put back into a page.
-const SECRET_FIELDS: &[&str] = &["password", "new_password", "proof", "new_pin", "code"];
+const SECRET_FIELDS: &[&str] = &[
+    "password",
+    "new_password",
+    "proof",
+    "new_pin",
+    "code",
+    "passkey",
+];
 
 impl Fields {
     fn parse(body: &[u8]) -> Option<Self> {
@@ -220,6 +227,7 @@ pub struct Submission {
     pub session: Session,
     pub fields: Fields,
     parts: Parts,
+    cookies: Mutex<Vec<HeaderValue>>,
 }
 
 /// What is shown in one answer and never again.
@@ -239,8 +247,32 @@ pub enum Outcome {
     Go(String),
     /// The page that shows what was made, this once.
     Show(Once),
+    /// A file that the browser saves.
+    File(Attachment),
     /// The same page, filled as it was sent: something on it is to be asked differently.
     Again,
+}
+
+/// A file made for one answer, which nothing on the way may keep.
+pub struct Attachment {
+    pub name: &'static str,
+    pub media_type: &'static str,
+    pub content: String,
+}
+
+impl IntoResponse for Attachment {
+    fn into_response(self) -> Response {
+        let disposition = format!("attachment; filename=\"{}\"", self.name);
+        (
+            [
+                (header::CONTENT_TYPE, self.media_type),
+                (header::CONTENT_DISPOSITION, disposition.as_str()),
+                (header::CACHE_CONTROL, "no-store"),
+            ],
+            self.content,
+        )
+            .into_response()
+    }
 }
 
 impl Submission {
@@ -257,6 +289,14 @@ impl Submission {
         !self.fields.get("other_factor").is_empty()
     }
 
+    /// Gives the browser a cookie with the answer.
+    pub fn set_cookie(&self, cookie: HeaderValue) {
+        self.cookies
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(cookie);
+    }
+
     /// The person who sent it; the route's guard has let nobody else through.
     pub fn viewer(&self) -> Result<&Viewer, AppError> {
         self.viewer
@@ -269,8 +309,20 @@ impl Submission {
         self,
         serve: impl AsyncFnOnce(&Self) -> Result<Outcome, AppError>,
     ) -> Response {
-        let (answer, retry_after) = match serve(&self).await {
+        let outcome = serve(&self).await;
+        let cookies =
+            std::mem::take(&mut *self.cookies.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut response = self.response(outcome).await;
+        for cookie in cookies {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        response
+    }
+
+    async fn response(self, outcome: Result<Outcome, AppError>) -> Response {
+        let (answer, retry_after) = match outcome {
             Ok(Outcome::Go(to)) => return Redirect::to(&to).into_response(),
+            Ok(Outcome::File(file)) => return file.into_response(),
             Ok(Outcome::Show(once)) => {
                 let answer = Answer {
                     once: Some(Arc::new(once)),
@@ -328,6 +380,7 @@ impl<S: Send + Sync> FromRequest<S> for Submission {
                 session,
                 fields,
                 parts,
+                cookies: Mutex::default(),
             }),
             Err(error) => {
                 let answer = Answer {

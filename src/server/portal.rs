@@ -15,10 +15,10 @@ use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer, timeout::Timeout
 
 use super::{PATIENCE, assets, headers, page, request_id, state::AppState};
 use crate::{
-    accounts::{self, ROUTES, guard, session, viewer},
+    accounts::{self, ROUTES, factors::passkey_post, guard, session, viewer},
     admin,
     error::{UiError, UiErrorKind},
-    keys,
+    keys, mail, notices, workspaces,
 };
 
 /// Longest error of a server function read; they are a few sentences.
@@ -58,9 +58,31 @@ pub fn router(state: &AppState) -> Router {
             (_, "/settings/security/totp/remove") => form(accounts::factors::post::remove),
             (_, "/settings/security/recovery") => form(accounts::factors::post::renew_codes),
             (_, "/settings/account/address") => form(accounts::entry::post::change_address),
+            (_, "/settings/sessions") => form(accounts::sessions::post::end),
+            (_, "/settings/account") => form(accounts::personal::post::rename),
+            (_, "/settings/account/export") => form(accounts::personal::post::export),
+            (_, "/settings/account/close") => form(accounts::personal::post::close),
+            (_, "/passkeys/options") => form(passkey_post::options),
+            (_, "/login/passkey") => form(passkey_post::sign_in),
+            (_, "/settings/security/passkeys") => form(passkey_post::add),
+            (_, "/settings/security/passkeys/{id}/remove") => form(passkey_post::remove),
             (_, "/search") => form(keys::post::search),
             (_, "/keys/new") => form(keys::post::create),
             (_, "/keys/{id}/revoke") => form(keys::post::revoke),
+            (_, "/notices") => form(notices::post::read),
+            (_, "/settings/notices") => form(notices::post::choose),
+            (_, "/workspaces/new") => form(workspaces::post::create),
+            (_, "/members/invite") => form(workspaces::post::invite),
+            (_, "/members/invitations/{id}/renew") => form(workspaces::post::renew),
+            (_, "/members/invitations/{id}/withdraw") => form(workspaces::post::withdraw),
+            (_, "/members/{id}/roles") => form(workspaces::post::change_roles),
+            (_, "/members/{id}/remove") => form(workspaces::post::remove),
+            (_, "/join") => form(workspaces::post::join),
+            (_, "/settings/workspace") => form(workspaces::post::rename),
+            (_, "/settings/workspace/second-factor") => form(workspaces::post::second_factor),
+            (_, "/settings/workspace/transfer") => form(workspaces::post::offer),
+            (_, "/settings/workspace/leave") => form(workspaces::post::leave),
+            (_, "/ownership/{id}") => form(workspaces::post::answer_offer),
             (_, "/admin/people/{id}/reset-factors") => form(admin::post::reset_factors),
             (_, "/admin/workspaces/{id}/act") => form(admin::post::act),
             (_, "/admin/workspaces/{id}/suspend") => form(admin::post::suspend),
@@ -79,7 +101,12 @@ pub fn router(state: &AppState) -> Router {
         );
     }
     if state.config.demo {
-        people = people.route("/dev/ui", get(page::show));
+        people = people
+            .route("/dev/ui", get(page::show))
+            .route("/dev/mail", get(page::show))
+            .route("/dev/mail.json", get(mail::preview::list))
+            .route("/dev/mail/{id}", get(page::show))
+            .route("/dev/mail/{id}/html", get(mail::preview::html));
     }
     people
         .fallback(nothing_here)

@@ -13,15 +13,19 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{
     api,
-    clock::{Clock, DAY, Rng},
+    clock::{Clock, DAY, Millis, Rng},
     config::Config,
     headers, metrics, portal, request_id, secrets,
     state::{AppState, Shared},
 };
 use crate::{
-    accounts::{self, password::Hasher},
+    accounts::{self, factors::passkeys, password::Hasher},
     db::{Db, DbError, follow_changes, installation},
     gateway::{self, cache::SecretCache},
+    mail::{
+        self,
+        deliver::{self, Mailer},
+    },
     profiles::Profile,
     usage::buffer::Buffer,
 };
@@ -33,6 +37,8 @@ pub const DEMO_MARK: &str = "demo";
 const DRAIN: Duration = Duration::from_secs(4);
 /// How often what has expired is removed.
 const HOUSEKEEPING: Duration = Duration::from_mins(10);
+/// How long it is known that a letter was sent, or why not.
+const MAIL_KEPT: Millis = 30 * DAY;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -89,6 +95,7 @@ pub async fn open(config: Config, migrate: Migrate) -> Result<Opened, StartError
     let (peppers, sealer) = secrets::load(&db, &config.secrets_file, &rng).await?;
     let (usage, usage_writer) = Buffer::start(db.clone());
     let state = AppState::new(Shared {
+        passkeys: passkeys::relying_party(&config, &profile),
         keys: SecretCache::new(&db),
         tokens: SecretCache::new(&db),
         hasher: Hasher::default(),
@@ -151,6 +158,13 @@ pub async fn serve(opened: Opened, ready: impl FnOnce(&Config)) -> Result<(), St
         }
     });
     workers.spawn(housekeep(state.clone(), stop.clone()));
+    if let Some(url) = &state.config.smtp_url {
+        let mailer =
+            Mailer::new(url, &state.config, &state.profile.name).map_err(StartError::Refused)?;
+        workers.spawn(deliver::run(state.clone(), mailer, stop.clone()));
+    } else if !state.config.demo {
+        tracing::warn!("LATCHKEY_SMTP_URL is not set: nothing is mailed");
+    }
     ready(&state.config);
     asked_to_stop().await;
     tracing::info!("stopping: no new requests, those being answered are finished");
@@ -194,6 +208,8 @@ async fn housekeep(state: AppState, stop: CancellationToken) {
             let now = state.clock.now();
             let mut tx = state.db.begin().await?;
             accounts::store::delete_expired(&mut tx, now, now - DAY).await?;
+            accounts::links::store::delete_expired(&mut tx, now).await?;
+            mail::store::delete_before(&mut tx, now - MAIL_KEPT).await?;
             tx.commit().await?;
             state.db.prune_changes(now).await
         };

@@ -2,6 +2,8 @@
 
 use std::{ops::Deref, sync::Arc};
 
+use webauthn_rs::prelude::Webauthn;
+
 use super::{
     clock::{Clock, Rng},
     config::Config,
@@ -28,6 +30,8 @@ pub struct Shared {
     pub peppers: Peppers,
     pub sealer: Sealer,
     pub profile: Profile,
+    /// Who passkeys are made for; none where the portal is reached by an IP address.
+    pub passkeys: Option<Webauthn>,
     pub hasher: Hasher,
     pub keys: SecretCache<KeyRecord>,
     pub tokens: SecretCache<ServiceToken>,

@@ -21,6 +21,7 @@ use super::{
 use crate::{
     accounts::{
         self, Viewer,
+        factors::passkeys,
         password::{Hasher, Typed},
         viewer::ViewerWorkspace,
     },
@@ -106,7 +107,9 @@ impl TestApp {
         let config = Config::resolve(Settings::default(), true).expect("defaults resolve");
         let db = test.db.clone();
         let (usage, _) = Buffer::start(db.clone());
+        let profile = Profile::load("revkeen").expect("it loads");
         let state = AppState::new(Shared {
+            passkeys: passkeys::relying_party(&config, &profile),
             config,
             keys: SecretCache::new(&db),
             tokens: SecretCache::new(&db),
@@ -115,7 +118,7 @@ impl TestApp {
             rng: Rng::system(),
             peppers: Peppers::fixed(&[[1; 32]]),
             sealer: Sealer::fixed(&[[2; 32]]),
-            profile: Profile::load("revkeen").expect("it loads"),
+            profile,
             hasher: Hasher::default(),
             usage,
         });
@@ -196,9 +199,12 @@ impl TestApp {
 
     /// The letters that were posted to this address, oldest first.
     pub async fn letters(&self, to: &str) -> Vec<Letter> {
-        let mut letters = mail::posted(&self.state).await;
-        letters.retain(|letter| letter.to == to);
-        letters
+        let mut kept = mail::recent(&self.state).await.expect("read");
+        kept.reverse();
+        kept.into_iter()
+            .filter_map(|kept| kept.letter)
+            .filter(|letter| letter.to == to)
+            .collect()
     }
 
     /// The token of the link in the last letter to this address.

@@ -43,8 +43,18 @@ pub struct Page {
     pub search: String,
     /// Where the settings of the person are.
     pub settings_href: String,
+    /// The bell; absent for those who may not read notices yet.
+    pub bell: Option<Bell>,
     /// Shortcuts of one letter are off (WCAG 2.1.4).
     pub single_letters_off: bool,
+}
+
+/// Leads to the person's notices and says how many are unread.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bell {
+    pub href: String,
+    pub unread: u64,
+    pub current: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -214,6 +224,7 @@ pub fn Frame(page: Page, children: Children) -> impl IntoView {
         page.search,
         page.operator,
         page.settings_href,
+        page.bell,
     );
     let head = (!page.purpose.is_empty() || page.action.is_some()).then(|| {
         view! {
@@ -311,14 +322,19 @@ fn switcher(workspace: String, workspaces: Vec<Workspace>) -> impl IntoView {
         .next()
         .map(|c| c.to_uppercase().to_string())
         .unwrap_or_default();
+    let nowhere = workspace.is_empty();
     let face = view! {
         <span class="grid size-6 shrink-0 place-items-center rounded-[4px] bg-solid text-meta text-on-solid" aria-hidden="true">
             {initial}
         </span>
         <span class="min-w-0 flex-1 truncate font-semibold">{workspace}</span>
     };
-    if workspaces.len() < 2 {
+    // An operator who acts in a workspace may belong to none.
+    if workspaces.is_empty() && !nowhere {
         return view! { <p class="flex min-h-9 items-center gap-2 px-2">{face}</p> }.into_any();
+    }
+    if workspaces.is_empty() {
+        return create_workspace().into_any();
     }
     let options = workspaces
         .into_iter()
@@ -343,12 +359,24 @@ fn switcher(workspace: String, workspaces: Vec<Workspace>) -> impl IntoView {
                 {face} <span class="sr-only">"Switch workspace"</span>
                 <Icon name=IconName::ChevronUpDown class="size-4 text-ink-3" />
             </summary>
-            <form method="post" action="/workspaces/switch" class="menu-panel top-full left-0 mt-1 w-full">
-                {options}
-            </form>
+            <div class="menu-panel top-full left-0 mt-1 w-full">
+                <form method="post" action="/workspaces/switch">
+                    {options}
+                </form>
+                <div class="mt-1 border-t border-line pt-1">{create_workspace()}</div>
+            </div>
         </details>
     }
     .into_any()
+}
+
+fn create_workspace() -> impl IntoView {
+    view! {
+        <a class="menu-item" href="/workspaces/new">
+            <Icon name=IconName::Plus />
+            <span class="min-w-0 flex-1 truncate">"Create workspace"</span>
+        </a>
+    }
 }
 
 fn nav_item(item: NavItem) -> impl IntoView {
@@ -383,6 +411,7 @@ fn top_bar(
     search: String,
     operator: bool,
     settings_href: String,
+    bell: Option<Bell>,
 ) -> impl IntoView {
     // On ink, the greys of the page cannot be read.
     let (quiet, link) = if operator {
@@ -470,8 +499,47 @@ fn top_bar(
                     </kbd>
                 </form> })}
             </div>
-            {user_menu(person, theme, settings_href)}
+            <div class="flex items-center gap-2">
+                {bell.map(bell_link)} {user_menu(person, theme, settings_href)}
+            </div>
         </div>
+    }
+}
+
+/// The most that the bell counts; beyond it there is no difference to a reader.
+const MANY: u64 = 99;
+
+fn bell_link(bell: Bell) -> impl IntoView {
+    let name = match bell.unread {
+        0 => "Notices".to_owned(),
+        unread => format!("Notices, {} unread", number(unread)),
+    };
+    let count = match bell.unread {
+        0 => None,
+        unread if unread > MANY => Some(format!("{MANY}+")),
+        unread => Some(unread.to_string()),
+    };
+    view! {
+        <a
+            class="relative grid size-11 place-items-center rounded-full border border-control bg-surface text-ink hover:bg-hover md:size-8"
+            href=bell.href
+            aria-label=name.clone()
+            title=name
+            aria-current=bell.current.then_some("page")
+        >
+            <Icon name=IconName::Bell />
+            {count
+                .map(|count| {
+                    view! {
+                        <span
+                            class="absolute -top-1.5 -right-1.5 min-w-4.5 rounded-full border border-canvas bg-solid px-1 text-center text-tag text-on-solid tabular-nums"
+                            aria-hidden="true"
+                        >
+                            {count}
+                        </span>
+                    }
+                })}
+        </a>
     }
 }
 

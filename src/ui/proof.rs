@@ -104,9 +104,17 @@ pub fn Proof(
             </div>
         }
         .into_any(),
-        None => had_error
-            .then(|| view! { <p class="text-small text-danger" role="alert">{error}</p> })
-            .into_any(),
+        // The script of pages with a passkey fills the field before the form is sent.
+        None => view! {
+            <input type="hidden" name="proof" autocomplete="off" />
+            <noscript>
+                <p class="text-ink-2">"A passkey needs scripts. Use another way below."</p>
+            </noscript>
+            {had_error
+                .then(|| view! { <p id="proof" tabindex="-1" class="text-small text-danger" role="alert">{error}</p> })}
+            <p class="text-small text-danger" role="alert" data-passkey-problem hidden></p>
+        }
+        .into_any(),
     };
     let others = others
         .into_iter()
@@ -131,6 +139,22 @@ pub fn Proof(
     } else {
         "mt-4 flex flex-wrap gap-2"
     };
+    // Below a dialog's own title, or a section of its page like the others.
+    let title = if dialog {
+        view! {
+            <h3 id="proof-title" class="font-semibold">
+                "Confirm it\u{2019}s you."
+            </h3>
+        }
+        .into_any()
+    } else {
+        view! {
+            <h2 id="proof-title" class="font-semibold">
+                "Confirm it\u{2019}s you."
+            </h2>
+        }
+        .into_any()
+    };
     let kind = if danger {
         Kind::DangerSolid
     } else {
@@ -138,9 +162,7 @@ pub fn Proof(
     };
     view! {
         <section data-proof data-purpose=purpose aria-labelledby="proof-title" class=if dialog { "px-6 pt-4 pb-6" } else { "card p-4" }>
-            <h3 id="proof-title" class="font-semibold">
-                "Confirm it’s you."
-            </h3>
+            {title}
             <p class="mt-0.5 mb-4 text-ink-2">
                 {factor.subject()} " one thing: " <em class="font-medium text-ink not-italic">{action}</em> "."
             </p>

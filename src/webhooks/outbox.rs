@@ -12,6 +12,7 @@ use crate::{
 pub enum EventType {
     KeyCreated,
     KeyRevoked,
+    MemberAdded,
 }
 
 impl EventType {
@@ -19,6 +20,7 @@ impl EventType {
         match self {
             Self::KeyCreated => "key.created",
             Self::KeyRevoked => "key.revoked",
+            Self::MemberAdded => "member.added",
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::{
         links::{self, Purpose},
         ops::place_of,
         password::Typed,
-        policy,
+        policy, sessions,
         step_up::{self, Action, Proof},
         store as people,
         tries::{self, Allowance},
@@ -314,7 +314,7 @@ async fn set_password(
 ) -> Result<(), AppError> {
     let now = state.clock.now();
     people::set_password(tx, user_id, password_hash).await?;
-    people::end_sessions(tx, user_id).await?;
+    sessions::store::end_sessions(tx, user_id, None).await?;
     links::store::withdraw(tx, user_id, Purpose::Reset, now).await?;
     for factor in [Factor::Password, Factor::Pin] {
         people::forget_tries(tx, &step_up::subject(factor, user_id)).await?;

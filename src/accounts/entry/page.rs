@@ -8,6 +8,7 @@ use super::ops;
 use crate::{
     accounts::{
         confirm::{Confirm, confirm},
+        factors::passkey_page::PasskeySignIn,
         links::Purpose,
         settings::settings,
         step_up::Action,
@@ -317,6 +318,7 @@ pub fn CodePage() -> impl IntoView {
                     "Continue"
                 </Button>
             </form>
+            <PasskeySignIn next=next.clone() />
             <p class="mt-6 text-small text-ink-2">
                 <a class="link" href=onward("/login", &next)>
                     "Start again"

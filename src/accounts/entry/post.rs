@@ -8,8 +8,9 @@ use crate::{
     accounts::{
         password::Typed,
         policy,
-        post::{local, signed_in},
+        post::local,
         session,
+        sessions::post::{remember, signed_in},
         step_up::{self, Action},
     },
     error::UiErrorKind,
@@ -69,7 +70,9 @@ pub async fn reset(submission: Submission) -> Response {
     submission
         .answer(async |form| {
             let password = typed(form, "new_password", "Choose a new password.")?;
-            ops::reset(&form.state, form.fields.get("token"), &password).await?;
+            let user_id = ops::reset(&form.state, form.fields.get("token"), &password).await?;
+            // Whoever reads the mailbox is no stranger: tries of strangers don't keep this browser out.
+            remember(form, &user_id).await?;
             Ok(Outcome::Go("/login?done=password".to_owned()))
         })
         .await

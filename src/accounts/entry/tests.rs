@@ -74,6 +74,7 @@ on_both_engines! {
         let asked = app.post("/reset", None, &[("email", &someone.email)]).await;
         assert_eq!((asked.status, asked.location()), (StatusCode::SEE_OTHER, "/reset/sent"));
         let first = app.mailed_token(&someone.email).await;
+        app.clock.advance(1);
         app.post("/reset", None, &[("email", &someone.email)]).await;
         let second = app.mailed_token(&someone.email).await;
         let set = |token: String, password: &'static str| {
@@ -114,6 +115,7 @@ on_both_engines! {
         // A link for a new password that lies in the old mailbox dies with the change.
         app.post("/reset", None, &[("email", &someone.email)]).await;
         let reset = app.mailed_token(&someone.email).await;
+        app.clock.advance(1);
         let ask = ask_address(&app, &someone, "nia+keys@example.test", PASSWORD).await;
         assert_eq!(ask.status, StatusCode::SEE_OTHER, "{}", ask.body);
         let (old, new) = (app.mailed_token(&someone.email).await, app.mailed_token("nia+keys@example.test").await);
@@ -177,6 +179,7 @@ async fn an_address_that_is_taken_is_told_to_its_owner_alone() {
             .starts_with("You already have an account")
     );
 
+    app.clock.advance(1);
     let known = ask_address(&app, &someone, &other.email, PASSWORD).await;
     let unknown = ask_address(&app, &someone, "free@example.test", PASSWORD).await;
     assert_eq!(
@@ -323,12 +326,27 @@ async fn many_addresses_make_no_more_guesses_than_one() {
     let app = app().await;
     let workspace = app.workspace("Acme").await;
     let someone = app.member(&workspace, &[Role::Developer]).await;
+    let signed_in = app
+        .post(
+            "/login",
+            None,
+            &[("email", &someone.email), ("password", PASSWORD)],
+        )
+        .await;
+    let browser = signed_in
+        .headers
+        .get_all("set-cookie")
+        .iter()
+        .filter_map(|value| value.to_str().ok()?.strip_prefix("latchkey-device="))
+        .find_map(|rest| rest.split(';').next())
+        .expect("the browser is remembered")
+        .to_owned();
     let guess = |number: u32, password: &'static str| {
         let (state, email) = (&app.state, &someone.email);
         async move {
             let from = std::net::Ipv4Addr::from(0x0a00_0000 + number).into();
             let typed = crate::accounts::password::Typed::new(password);
-            crate::accounts::ops::sign_in(state, email, &typed, Some(from), false).await
+            crate::accounts::ops::sign_in(state, email, &typed, Some(from), None).await
         }
     };
     for number in 0..100 {
@@ -340,7 +358,13 @@ async fn many_addresses_make_no_more_guesses_than_one() {
     );
     let typed = crate::accounts::password::Typed::new(PASSWORD);
     let from = std::net::Ipv4Addr::new(192, 0, 2, 7).into();
-    let known =
-        crate::accounts::ops::sign_in(&app.state, &someone.email, &typed, Some(from), true).await;
+    let known = crate::accounts::ops::sign_in(
+        &app.state,
+        &someone.email,
+        &typed,
+        Some(from),
+        Some(&browser),
+    )
+    .await;
     assert!(known.is_ok(), "a browser that was used before does not");
 }

@@ -3,6 +3,10 @@
 
 pub mod ops;
 pub mod page;
+pub mod passkey_page;
+pub mod passkey_post;
+#[cfg(test)]
+mod passkey_tests;
 pub mod passkeys;
 pub mod post;
 pub mod recovery;

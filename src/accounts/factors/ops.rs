@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 use super::{recovery, store, totp};
 use crate::{
     accounts::{
-        Factor, Viewer,
+        Factor, Viewer, sessions,
         step_up::{self, Action, Proof},
         store as people,
     },
@@ -140,7 +140,7 @@ pub async fn reset(tx: &mut Tx, user_id: &str) -> Result<(), AppError> {
     for factor in [Factor::Pin, Factor::Totp, Factor::Passkey] {
         people::forget_tries(tx, &step_up::subject(factor, user_id)).await?;
     }
-    people::end_sessions(tx, user_id).await?;
+    sessions::store::end_sessions(tx, user_id, None).await?;
     Ok(())
 }
 
