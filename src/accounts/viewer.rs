@@ -22,6 +22,10 @@ use crate::{
 
 /// A signed-in person. Roles are read anew for every request, so that a change of them takes effect on the next.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says by itself whether the person has something"
+)]
 pub struct Viewer {
     pub user_id: String,
     pub email: String,

@@ -97,6 +97,6 @@ pub async fn take(
     let now = state.clock.now();
     let hash = hash(state, token);
     let open = store::open(tx, hash, purpose, now).await?;
-    let taken = open.is_some() && store::take(tx, hash, now).await?;
-    Ok(open.filter(|_| taken))
+    let won = open.is_some() && store::take(tx, hash, now).await?;
+    Ok(open.filter(|_| won))
 }
