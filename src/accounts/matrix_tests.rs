@@ -237,6 +237,12 @@ fn check(route: &Route, persona: &Persona, reply: &Reply, what: &str) {
             assert_eq!(reply.status, StatusCode::SEE_OTHER, "{at}");
             assert!(reply.location().starts_with("/login?next="), "{at}");
         }
+        // Where signing in leads, those without a workspace are offered to make one.
+        Expected::Refused
+            if route.path == "/dashboard" && !persona.belongs && !persona.operator =>
+        {
+            assert_eq!(reply.location(), "/workspaces/new", "{at}");
+        }
         Expected::Refused => assert_eq!(reply.status, StatusCode::FORBIDDEN, "{at}"),
         Expected::Enrol if function => assert_eq!(reply.status, StatusCode::FORBIDDEN, "{at}"),
         Expected::Enrol => assert_eq!(
