@@ -26,6 +26,9 @@ use crate::{
 /// What ends the standing of those who ask: asked last, in this order.
 const LAST: &[&str] = &["/acting/end", "/logout"];
 
+/// Pages that only a form sent to their address answers with.
+const ANSWERS: &[&str] = &["/login/passkey"];
+
 /// Server functions that take an id: the argument's name, the page whose ids it takes, and whether it says 404 of what
 /// does not exist (else it gives the same nothing).
 const ARGUMENTS: &[(&str, &str, &str, bool)] = &[
@@ -234,6 +237,12 @@ fn check(route: &Route, persona: &Persona, reply: &Reply, what: &str) {
             assert_eq!(reply.status, StatusCode::SEE_OTHER, "{at}");
             assert!(reply.location().starts_with("/login?next="), "{at}");
         }
+        // Where signing in leads, those without a workspace are offered to make one.
+        Expected::Refused
+            if route.path == "/dashboard" && !persona.belongs && !persona.operator =>
+        {
+            assert_eq!(reply.location(), "/workspaces/new", "{at}");
+        }
         Expected::Refused => assert_eq!(reply.status, StatusCode::FORBIDDEN, "{at}"),
         Expected::Enrol if function => assert_eq!(reply.status, StatusCode::FORBIDDEN, "{at}"),
         Expected::Enrol => assert_eq!(
@@ -365,7 +374,9 @@ async fn walk(app: &TestApp, persona: &Persona, other: &str) -> usize {
             let (path, body) = with_id(route, id);
             let reply = ask(app, &route.method, &path, &body, who, None).await;
             check(route, persona, &reply, what);
-            (bare(&reply, &path, &[id]), reply)
+            // One's own may stand on any page: the workspace in its switcher.
+            let known = sample.own.as_deref().unwrap_or_default();
+            (bare(&reply, &path, &[id, known]), reply)
         };
         let (nothing, missing) = send(&sample.missing, "missing").await;
         let served = expected(route.access, persona) == Expected::Served;
@@ -636,8 +647,12 @@ impl Source {
                 })
                 .collect();
             // The demo's own pages are for everybody, and served in a demo alone.
-            if path.get(1).is_none_or(|first| first != "dev") {
-                served.insert(format!("portal GET {}", path.join("/")));
+            let (demo, path) = (
+                path.get(1).is_some_and(|first| first == "dev"),
+                path.join("/"),
+            );
+            if !demo && !ANSWERS.contains(&path.as_str()) {
+                served.insert(format!("portal GET {path}"));
             }
         }
         for (listener, text) in [("portal", &self.portal), ("api", &self.api)] {
