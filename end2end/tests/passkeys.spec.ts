@@ -74,7 +74,7 @@ test("a passkey is made, signs in, confirms a key, and is worth nothing once rem
 
   await signOut(page);
   await page.goto("/login?next=%2Fsettings%2Fsecurity%2Fpasskeys");
-  await page.getByRole("button", { name: "Sign in with a passkey" }).click();
+  await page.getByRole("button", { name: "Use a passkey" }).click();
   await expect(page).toHaveURL(/\/settings\/security\/passkeys$/);
   await expect(rows(page).nth(1)).not.toContainText("Never");
 
@@ -105,7 +105,7 @@ test("a passkey is made, signs in, confirms a key, and is worth nothing once rem
   await signOut(page);
   // The device does not know that it was removed.
   expect(await held(device)).toHaveLength(1);
-  expect((await press(page, "Sign in with a passkey")).status()).toBe(422);
+  expect((await press(page, "Use a passkey")).status()).toBe(422);
   await expect(page.getByRole("alert").filter({ visible: true })).toHaveText("That passkey isn't known here.");
   await expect(page.getByLabel("Email")).toBeVisible();
   expect(wrong).toEqual([]);
@@ -164,7 +164,7 @@ test("an answer that was sent once is refused the second time", async ({ page, e
   await enrol(page, "Phone");
   await signOut(page);
   const sent = page.waitForRequest((request) => request.url().endsWith("/login/passkey"));
-  await page.getByRole("button", { name: "Sign in with a passkey" }).click();
+  await page.getByRole("button", { name: "Use a passkey" }).click();
   const body = (await sent).postDataBuffer()!;
   await expect(page).toHaveURL(/\/dashboard$/);
   await page.context().clearCookies();
@@ -229,7 +229,7 @@ test.describe("without scripts", () => {
   test("signing in offers no passkey, and adding one says why it can't", async ({ page, signIn }) => {
     await page.goto("/login");
     await expect(page.getByRole("button", { name: "Sign in", exact: true })).toBeVisible();
-    await expect(page.getByRole("button", { name: "Sign in with a passkey" })).toBeHidden();
+    await expect(page.getByRole("button", { name: "Use a passkey" })).toBeHidden();
     await signIn(page, maker);
     await page.goto("/settings/security/passkeys");
     await expect(page.locator("noscript p")).toContainText("Adding a passkey needs scripts");

@@ -284,7 +284,7 @@ fn security(factors: Factors) -> AnyView {
                         "Passkeys",
                         set(viewer.has_passkey),
                         "Kept by your device or a security key. One signs you in without a password.",
-                        view! { <LinkButton href="/settings/security/passkeys">"Manage"</LinkButton> },
+                        view! { <LinkButton href="/settings/security/passkeys">"Manage passkeys"</LinkButton> },
                     )} {codes}
                 </ul>
             </section>

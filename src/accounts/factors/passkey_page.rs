@@ -66,7 +66,7 @@ pub fn PasskeySignIn(
         <form method="post" action="/login/passkey" class="mt-4 border-t border-line pt-4" data-passkey=passkeys::SIGN_IN hidden>
             <input type="hidden" name="next" value=next />
             <input type="hidden" name="passkey" autocomplete="off" />
-            <Button busy="Signing in\u{2026}">"Sign in with a passkey"</Button>
+            <Button busy="Signing in\u{2026}">"Use a passkey"</Button>
             <p class="mt-2 text-small text-danger" role="alert" data-passkey-problem hidden></p>
         </form>
     }
