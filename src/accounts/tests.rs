@@ -333,3 +333,46 @@ async fn a_form_that_is_no_form_is_told_so() {
         StatusCode::UNPROCESSABLE_ENTITY
     );
 }
+
+/// One platform wants the PIN for a new key, another the password: the profile says so, for each action.
+#[tokio::test]
+async fn the_profile_says_which_factor_serves_which_action() {
+    let text = include_str!("../profiles/revkeen.toml").replace(
+        "create_key = [\"password\", \"pin\", \"totp\", \"passkey\"]",
+        "create_key = [\"pin\"]",
+    );
+    let profile = crate::profiles::Profile::parse(&text).expect("sound");
+    let app = TestApp::start_as(testing::database(Engine::Sqlite).await, profile).await;
+    let workspace = app.workspace("Acme").await;
+    let someone = app.member(&workspace, &[Role::Developer]).await;
+    let create = |factor: &'static str, proof: &'static str| {
+        let draft = app.state.rng.id("drf", app.clock.now());
+        let (app, someone) = (&app, &someone);
+        async move {
+            let fields = [
+                ("draft", draft.as_str()),
+                ("environment", "sandbox"),
+                ("label", "POS"),
+                ("scopes", "customers:read"),
+                ("factor", factor),
+                ("proof", proof),
+            ];
+            app.post("/keys/new", Some(someone), &fields).await
+        }
+    };
+    let page = app.get("/keys/new", Some(&someone)).await;
+    assert!(page.body.contains("Your PIN authorises") && !page.body.contains("Use another way"));
+    let refused = create("password", PASSWORD).await;
+    assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(create("pin", PIN).await.status, StatusCode::OK);
+
+    let mut tx = app.state.db.begin().await.expect("a transaction");
+    crate::execute!(tx, "update users set pin_hash = null").expect("updated");
+    tx.commit().await.expect("committed");
+    let page = app.get("/keys/new", Some(&someone)).await;
+    assert!(
+        page.body
+            .contains("You have no PIN yet. Set one; you'll come straight back.")
+    );
+    assert!(page.body.contains("/settings/security?next="));
+}

@@ -149,7 +149,8 @@ impl Profile {
         Self::parse(text).map_err(|error| format!("profile {name}: {error}"))
     }
 
-    fn parse(text: &str) -> Result<Self, String> {
+    /// Reads a profile's text.
+    pub fn parse(text: &str) -> Result<Self, String> {
         let profile: Self = toml::from_str(text).map_err(|error| error.to_string())?;
         profile.check()?;
         Ok(profile)
@@ -277,6 +278,30 @@ mod tests {
             .replace("scope = \"customers:read\"", "scope = \"customers:raed\"");
         let error = Profile::parse(&text).expect_err("refused");
         assert!(error.contains("customers:raed"), "{error}");
+    }
+
+    #[test]
+    fn factors_of_step_up_are_checked() {
+        let with = |line: &str| {
+            BUILT_IN[0]
+                .1
+                .replace("otherwise = [\"password\", \"totp\", \"passkey\"]", line)
+        };
+        assert!(Profile::parse(&with("otherwise = [\"password\"]")).is_ok());
+        for line in [
+            "otherwise = []",
+            "otherwise = [\"pin\"]",
+            "otherwise = [\"fax\"]",
+            "",
+        ] {
+            assert!(Profile::parse(&with(line)).is_err(), "{line}");
+        }
+        let text = BUILT_IN[0].1.replace("create_key =", "create_kay =");
+        assert!(
+            Profile::parse(&text)
+                .expect_err("refused")
+                .contains("create_kay")
+        );
     }
 
     #[test]

@@ -99,6 +99,11 @@ impl Reply {
 
 impl TestApp {
     pub async fn start(test: TestDb) -> Self {
+        Self::start_as(test, Profile::load("revkeen").expect("it loads")).await
+    }
+
+    /// The installation with another profile.
+    pub async fn start_as(test: TestDb, profile: Profile) -> Self {
         #[expect(
             clippy::disallowed_methods,
             reason = "the test's clock starts now and then stands still"
