@@ -327,7 +327,7 @@ fn surroundings(head: Head) -> Result<(String, Page), UiError> {
         workspaces: viewer
             .workspaces
             .iter()
-            .filter(|_| !admin)
+            .filter(|_| !admin && viewer.acting.is_none())
             .map(|(id, name)| Workspace {
                 id: id.clone(),
                 name: name.clone(),

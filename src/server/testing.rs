@@ -112,7 +112,6 @@ impl TestApp {
         let config = Config::resolve(Settings::default(), true).expect("defaults resolve");
         let db = test.db.clone();
         let (usage, _) = Buffer::start(db.clone());
-        let profile = Profile::load("revkeen").expect("it loads");
         let state = AppState::new(Shared {
             passkeys: passkeys::relying_party(&config, &profile),
             config,
