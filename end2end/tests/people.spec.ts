@@ -137,6 +137,7 @@ for (const scripts of [true, false]) {
       for (const mailbox of [other, email]) {
         const letter = await mailed(portal, mailbox);
         await page.goto(letter.links[0]!);
+        if (mailbox === other) await page.getByLabel("Password").fill(password);
         await press(page, "Confirm change");
       }
       await expect(page.getByRole("heading", { level: 1 })).toHaveText("The address was changed");

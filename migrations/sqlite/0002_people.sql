@@ -1,6 +1,8 @@
 -- People's second factors, their browsers, mailed links, members' invitations, notices and mail.
 
 alter table users add column closed_at bigint;
+-- Grows with each new password and each reset of factors: a session begun before that is over.
+alter table users add column epoch bigint not null default 0;
 
 create table totp_secrets (
     user_id    text primary key references users (id),

@@ -56,7 +56,7 @@ pub async fn sign_in(
     let place = format!("sign-in:{from}");
     let anywhere = format!("sign-in-to:{account}");
     tries::charge(state, &place, PER_ADDRESS).await?;
-    tries::charge(state, &pair, PER_ACCOUNT_AND_ADDRESS).await?;
+    tries::charge_too(state, &pair, PER_ACCOUNT_AND_ADDRESS, &[&place]).await?;
     let (user, known_browser) = if email.contains('\0') {
         (None, false)
     } else {
@@ -67,7 +67,7 @@ pub async fn sign_in(
         (user, known)
     };
     if !known_browser {
-        tries::charge(state, &anywhere, PER_ACCOUNT).await?;
+        tries::charge_too(state, &anywhere, PER_ACCOUNT, &[&place, &pair]).await?;
     }
     let stored = user.as_ref().map(|user| user.password_hash.clone());
     let judging = state.hasher.verify(password, stored);

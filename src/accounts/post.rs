@@ -40,7 +40,7 @@ pub async fn sign_in(submission: Submission) -> Response {
             .await?;
             let next = local(form.fields.get("next"), "/");
             if user.totp + user.passkeys > 0 {
-                session::hold(&form.session, &user.id, form.state.clock.now())
+                session::hold(&form.session, &user.id, user.epoch, form.state.clock.now())
                     .await
                     .map_err(session::failed)?;
                 let query: String = url::form_urlencoded::Serializer::new(String::new())
@@ -48,7 +48,7 @@ pub async fn sign_in(submission: Submission) -> Response {
                     .finish();
                 return Ok(Outcome::Go(format!("/login/code?{query}")));
             }
-            sessions::post::signed_in(form, &user.id, "password").await?;
+            sessions::post::signed_in(form, &user.id, user.epoch, "password").await?;
             Ok(Outcome::Go(next))
         })
         .await

@@ -44,6 +44,7 @@ const ACT: &str = "act";
 /// Who has given their password and has yet to give their second factor.
 const HELD: &str = "held";
 const HELD_AT: &str = "held_at";
+const EPOCH: &str = "epoch";
 const ADDRESS: &str = "address";
 const DEVICE: &str = "device";
 
@@ -79,6 +80,8 @@ pub fn layer(state: &AppState) -> SessionManagerLayer<Sessions> {
 /// Who signs in, from where.
 pub struct Start<'a> {
     pub user_id: &'a str,
+    /// The person's, when what they gave was judged.
+    pub epoch: i64,
     pub address: Option<IpAddr>,
     /// What the browser says of itself. Only what we read out of it is kept.
     pub agent: &'a str,
@@ -97,26 +100,34 @@ pub async fn begin(session: &Session, start: &Start<'_>, now: Millis) -> Kept<()
     // Also where there seems to be no session: one that was just ended keeps its id in memory.
     session.cycle_id().await?;
     session.insert(USER, start.user_id).await?;
+    session.insert(EPOCH, start.epoch).await?;
     session.insert(ADDRESS, start.address).await?;
     session.insert(DEVICE, device::words(start.agent)).await?;
     session.insert(SIGNED_IN_AT, now).await
 }
 
 /// Notes that this person's password was given; they are not signed in before their second factor is.
-pub async fn hold(session: &Session, user_id: &str, now: Millis) -> Kept<()> {
+pub async fn hold(session: &Session, user_id: &str, epoch: i64, now: Millis) -> Kept<()> {
     session.clear().await;
     session.cycle_id().await?;
     session.insert(HELD, user_id).await?;
+    session.insert(EPOCH, epoch).await?;
     session.insert(HELD_AT, now).await
 }
 
-/// Who has given their password, not long ago, and has yet to give their second factor.
-pub async fn held(session: &Session, now: Millis) -> Kept<Option<String>> {
+/// Who has given their password, in which epoch of theirs, not long ago, and has yet to give their second factor.
+pub async fn held(session: &Session, now: Millis) -> Kept<Option<(String, i64)>> {
     let since: Option<Millis> = session.get(HELD_AT).await?;
     match since {
-        Some(since) if now - since < HELD_FOR => session.get(HELD).await,
+        Some(since) if now - since < HELD_FOR => whose(session, HELD).await,
         _ => Ok(None),
     }
+}
+
+async fn whose(session: &Session, name: &str) -> Kept<Option<(String, i64)>> {
+    let person: Option<String> = session.get(name).await?;
+    let epoch: Option<i64> = session.get(EPOCH).await?;
+    Ok(person.zip(epoch))
 }
 
 /// Reads a stored record; nothing if it is nobody's.
@@ -130,8 +141,8 @@ pub fn begun(record: &str) -> Option<Begun> {
     })
 }
 
-/// Whose session this is, if it is anyone's and not over.
-pub async fn user(session: &Session, now: Millis) -> Kept<Option<String>> {
+/// Whose session this is and of which epoch of theirs, if it is anyone's and not over.
+pub async fn user(session: &Session, now: Millis) -> Kept<Option<(String, i64)>> {
     let signed_in_at: Option<Millis> = session.get(SIGNED_IN_AT).await?;
     let Some(signed_in_at) = signed_in_at else {
         return Ok(None);
@@ -140,7 +151,7 @@ pub async fn user(session: &Session, now: Millis) -> Kept<Option<String>> {
         session.flush().await?;
         return Ok(None);
     }
-    session.get(USER).await
+    whose(session, USER).await
 }
 
 /// The workspace that the person chose to act in.

@@ -13,7 +13,7 @@ use crate::{
     error::UiErrorKind,
     profiles::Profile,
     server::{
-        clock::{MINUTE, Millis},
+        clock::{DAY, MINUTE, Millis},
         error::AppError,
         page::Submission,
         state::AppState,
@@ -27,6 +27,11 @@ const FRESH: Millis = 5 * MINUTE;
 pub const TRIES: Allowance = Allowance {
     failures: 5,
     window: Some(15 * MINUTE),
+};
+/// Codes that may be tried in a day, whatever the pace and wherever they are asked for.
+pub const CODES_PER_DAY: Allowance = Allowance {
+    failures: 25,
+    window: Some(DAY),
 };
 /// A PIN has few digits: after this many wrong ones it is locked until the password is given.
 const PIN_TRIES: Allowance = Allowance {
@@ -216,6 +221,12 @@ pub async fn prove(
         }
         Err(error) => return Err(error),
     };
+    let mut charged = vec![subject.as_str()];
+    let daily = daily(user_id);
+    if factor == Factor::Totp {
+        tries::charge_too(state, &daily, CODES_PER_DAY, &[&subject]).await?;
+        charged.push(&daily);
+    }
     let judging = async {
         match factor {
             Factor::Password => state.hasher.verify(typed, Some(user.password_hash)).await,
@@ -226,7 +237,7 @@ pub async fn prove(
             }
         }
     };
-    let fits = tries::judged(state, &[&subject], judging).await?;
+    let fits = tries::judged(state, &charged, judging).await?;
     let now = state.clock.now();
     let mut tx = state.db.begin().await?;
     if !fits {
@@ -271,6 +282,9 @@ pub async fn prove(
     )
     .await?;
     store::forget_tries(&mut tx, &subject).await?;
+    if factor == Factor::Totp {
+        store::give_back_try(&mut tx, &daily).await?;
+    }
     if factor == Factor::Password {
         store::forget_tries(&mut tx, &pin_subject(user_id)).await?;
     }
@@ -283,6 +297,11 @@ fn tries_left(left: i64) -> String {
         1 => "1 try left.".to_owned(),
         _ => format!("{left} tries left."),
     }
+}
+
+/// What the codes that a person tries in a day are counted under.
+pub fn daily(user_id: &str) -> String {
+    format!("codes:{user_id}")
 }
 
 /// What the tries at a person's factor are counted under.

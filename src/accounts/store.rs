@@ -16,6 +16,9 @@ pub struct User {
     pub password_hash: String,
     pub pin_hash: Option<String>,
     pub operator: bool,
+    /// Grows with each new password and each reset of factors. A session of an earlier one is over, even if it is only
+    /// being written when all are ended.
+    pub epoch: i64,
     /// How many authenticators, passkeys and unread notices they have.
     pub totp: i64,
     pub passkeys: i64,
@@ -26,7 +29,7 @@ pub struct User {
 macro_rules! user_where {
     ($condition:literal) => {
         concat!(
-            "select u.id, u.email, u.name, u.password_hash, u.pin_hash, u.operator,
+            "select u.id, u.email, u.name, u.password_hash, u.pin_hash, u.operator, u.epoch,
                     (select count(*) from totp_secrets t where t.user_id = u.id) as totp,
                     (select count(*) from passkeys p where p.user_id = u.id) as passkeys,
                     (select count(*) from notices n where n.user_id = u.id and n.read_at is null) as unread
@@ -107,6 +110,16 @@ pub async fn set_password(tx: &mut Tx, user_id: &str, password_hash: &str) -> Re
         tx,
         "update users set password_hash = $1 where id = $2",
         password_hash,
+        user_id
+    )?;
+    Ok(())
+}
+
+/// Puts an end to every session that was begun so far, also to those that are about to be kept.
+pub async fn next_epoch(tx: &mut Tx, user_id: &str) -> Result<(), DbError> {
+    crate::execute!(
+        tx,
+        "update users set epoch = epoch + 1 where id = $1",
         user_id
     )?;
     Ok(())

@@ -361,7 +361,11 @@ async fn the_profile_says_which_factor_serves_which_action() {
         }
     };
     let page = app.get("/keys/new", Some(&someone)).await;
-    assert!(page.body.contains("Your PIN authorises"), "{}", page.between("data-proof", "</section>"));
+    assert!(
+        page.body.contains("Your PIN authorises"),
+        "{}",
+        page.between("data-proof", "</section>")
+    );
     assert!(!page.body.contains("name=\"other_factor\""));
     let refused = create("password", PASSWORD).await;
     assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);

@@ -40,6 +40,25 @@ pub async fn charge(
     Ok(allowance.failures - failures - 1)
 }
 
+/// Counts one try against another subject, too. If that one has none left, those charged before get theirs back: what is
+/// not judged costs nothing.
+pub async fn charge_too(
+    state: &AppState,
+    subject: &str,
+    allowance: Allowance,
+    before: &[&str],
+) -> Result<i64, AppError> {
+    let charged = charge(state, subject, allowance).await;
+    if charged.is_err() {
+        let mut tx = state.db.begin().await?;
+        for subject in before {
+            store::give_back_try(&mut tx, subject).await?;
+        }
+        tx.commit().await?;
+    }
+    charged
+}
+
 /// Judges a try that was charged to these subjects. If it cannot be judged, nobody is charged for it.
 pub async fn judged(
     state: &AppState,

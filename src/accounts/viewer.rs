@@ -36,6 +36,8 @@ pub struct Viewer {
     /// Runs the installation.
     pub operator: bool,
     pub address: Option<IpAddr>,
+    /// The hash of this session's id.
+    pub session: Option<[u8; 32]>,
     /// Notices not read yet.
     pub unread: i64,
     /// The workspace in which they act; a person may belong to none.
@@ -142,7 +144,7 @@ async fn find(
 ) -> Result<Option<Viewer>, AppError> {
     let failed =
         |error: tower_sessions::session::Error| AppError::Internal(format!("session: {error}"));
-    let Some(user_id) = session::user(session, state.clock.now())
+    let Some((user_id, epoch)) = session::user(session, state.clock.now())
         .await
         .map_err(failed)?
     else {
@@ -151,7 +153,10 @@ async fn find(
     let chosen = session::workspace(session).await.map_err(failed)?;
     let act = session::act(session).await.map_err(failed)?;
     let mut reader = state.db.read().await?;
-    let Some(user) = store::by_id(&mut reader, &user_id).await? else {
+    let Some(user) = store::by_id(&mut reader, &user_id)
+        .await?
+        .filter(|user| user.epoch == epoch)
+    else {
         return Ok(None);
     };
     let memberships = workspaces::store::of_user(&mut reader, &user_id).await?;
@@ -206,6 +211,7 @@ async fn find(
         has_passkey: user.passkeys > 0,
         operator: user.operator,
         address,
+        session: session::hash_of(session),
         unread: user.unread,
         workspace,
         workspaces,

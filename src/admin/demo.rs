@@ -230,6 +230,7 @@ async fn sample(state: &AppState) -> Result<(), AppError> {
         has_passkey: false,
         operator: false,
         address: None,
+        session: None,
         unread: 0,
         workspace: Some(ViewerWorkspace {
             id: workspace_id.clone(),

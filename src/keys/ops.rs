@@ -11,12 +11,14 @@ use crate::{
     accounts::{
         Viewer,
         step_up::{Action, Proof},
+        viewer,
     },
     audit,
     db::{Constraint, DbError, Tx},
     error::UiErrorKind,
     server::{clock::is_id, error::AppError, state::AppState},
     webhooks::outbox::{self, EventType},
+    workspaces::{self, Role},
 };
 
 /// A key at the one moment when its secret is known.
@@ -60,6 +62,12 @@ pub async fn create(
         return Ok(Creation::AlreadyShown { id });
     }
     let mut tx = state.db.begin().await?;
+    // Who was a developer when they asked may be none any more: confirming takes its time.
+    let maker =
+        workspaces::ops::roles_now(&mut tx, state, viewer.workspace_id(), &viewer.user_id).await?;
+    if !maker.include(Role::Developer) {
+        return Err(AppError::Told(viewer::not_allowed(&[Role::Developer])));
+    }
     proof
         .consume(&mut tx, state, viewer, Action::CreateKey, key)
         .await?;

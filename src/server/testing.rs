@@ -256,6 +256,7 @@ impl TestApp {
             has_passkey: false,
             operator: false,
             address: None,
+            session: None,
             unread: 0,
             workspace: Some(ViewerWorkspace {
                 id: someone.workspace_id.clone(),

@@ -229,7 +229,9 @@ pub async fn withdraw(state: &AppState, viewer: &Viewer, id: &str) -> Result<(),
     }
     let now = state.clock.now();
     let mut tx = state.db.begin().await?;
-    if !store::withdraw_invitation(&mut tx, viewer.workspace_id(), id, now).await? {
+    let space = serial(&mut tx, viewer.workspace_id()).await?;
+    still_admin(&mut tx, state, viewer).await?;
+    if !store::withdraw_invitation(&mut tx, &space.id, id, now).await? {
         return Err(AppError::not_found());
     }
     let entry = viewer.entry("invitation.withdrawn", id, json!({}));
@@ -451,8 +453,8 @@ pub async fn remove(
     .map_err(|reason| AppError::told(UiErrorKind::Conflict, reason))?;
     // An operator who acts here is no member, and holds no key.
     let heir = match store::member(&mut tx, &space.id, &viewer.user_id).await? {
-        Some(_) => Some(viewer.user_id.as_str()),
-        None => owners.first().map(|owner| owner.id.as_str()),
+        Some(_) if viewer.acting.is_none() => Some(viewer.user_id.as_str()),
+        _ => owners.first().map(|owner| owner.id.as_str()),
     };
     let keys = depart(&mut tx, &space, &member, heir, now).await?;
     let detail = json!({ "roles": member.stored, "keys": keys, "keys_to": heir });
@@ -545,6 +547,7 @@ pub async fn rename(state: &AppState, viewer: &Viewer, name: &str) -> Result<(),
     let now = state.clock.now();
     let mut tx = state.db.begin().await?;
     let space = serial(&mut tx, viewer.workspace_id()).await?;
+    still_admin(&mut tx, state, viewer).await?;
     if space.name == name {
         return Ok(());
     }
@@ -575,6 +578,7 @@ pub async fn require_second_factor(
     let now = state.clock.now();
     let mut tx = state.db.begin().await?;
     let space = serial(&mut tx, viewer.workspace_id()).await?;
+    still_admin(&mut tx, state, viewer).await?;
     let content = second_factor_content(required);
     proof
         .consume(&mut tx, state, viewer, Action::ChangeWorkspace, &content)
@@ -822,6 +826,21 @@ async fn serial(tx: &mut Tx, workspace_id: &str) -> Result<Space, AppError> {
         .ok_or_else(AppError::not_found)
 }
 
+/// What a member may do at this moment, with everything that is decided about members held back; nothing if they are
+/// none, or the workspace is suspended.
+pub async fn roles_now(
+    tx: &mut Tx,
+    state: &AppState,
+    workspace_id: &str,
+    user_id: &str,
+) -> Result<Roles, AppError> {
+    let space = serial(tx, workspace_id).await?;
+    match store::member(tx, workspace_id, user_id).await? {
+        Some(row) if space.suspended_at.is_none() => Ok(grants(&row.roles)?.at(state.clock.now())),
+        _ => Ok(Roles::default()),
+    }
+}
+
 /// The roles with which the viewer acts, as they are at this moment.
 async fn acting_roles(tx: &mut Tx, state: &AppState, viewer: &Viewer) -> Result<Roles, AppError> {
     let held = viewer.workspace.as_ref().map(|workspace| &workspace.roles);
@@ -832,6 +851,17 @@ async fn acting_roles(tx: &mut Tx, state: &AppState, viewer: &Viewer) -> Result<
     match store::member(tx, viewer.workspace_id(), &viewer.user_id).await? {
         Some(row) => Ok(grants(&row.roles)?.at(state.clock.now())),
         None => Err(AppError::not_found()),
+    }
+}
+
+/// Refuses who was an admin when they asked and is none any more.
+async fn still_admin(tx: &mut Tx, state: &AppState, viewer: &Viewer) -> Result<(), AppError> {
+    if acting_roles(tx, state, viewer).await?.include(Role::Admin) {
+        Ok(())
+    } else {
+        Err(AppError::Told(accounts::viewer::not_allowed(&[
+            Role::Admin,
+        ])))
     }
 }
 

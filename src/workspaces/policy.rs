@@ -264,12 +264,31 @@ const ADMINS_ONLY: &str = "This needs the role admin in this workspace.";
 pub const LAST_OWNER: &str =
     "The workspace needs an owner, and there is no other. Make somebody else an owner first.";
 
+const NOT_WHILE_ACTING: &str = "An operator gives nobody a role that makes keys, approves them or manages members. An admin here has to.";
+
+/// Whether somebody gains a role that reaches keys or approvals, themselves or by giving it on: what an operator who acts
+/// in a workspace must not come by through another account.
+fn lets_more_in(before: &Grants, after: &Grants) -> bool {
+    let without_audit = |grants: &Grants| {
+        Grants::from_list(
+            grants
+                .list()
+                .iter()
+                .filter(|grant| grant.role != Role::Auditor)
+                .copied(),
+        )
+    };
+    gains(&without_audit(before), &without_audit(after))
+}
+
 /// Whether they may invite somebody to these roles.
 pub fn invite(actor: Actor<'_>, grants: &Grants) -> Result<(), &'static str> {
     if !actor.roles.include(Role::Admin) {
         Err(ADMINS_ONLY)
     } else if grants.get(Role::Owner).is_some() && !actor.roles.include(Role::Owner) {
         Err("Only an owner can invite an owner.")
+    } else if actor.roles.is_acting() && lets_more_in(&Grants::default(), grants) {
+        Err(NOT_WHILE_ACTING)
     } else {
         Ok(())
     }
@@ -296,6 +315,9 @@ pub fn change(
     }
     if after.get(Role::Owner).is_some() && !owner {
         return Err("Only an owner can make somebody an owner.");
+    }
+    if actor.roles.is_acting() && lets_more_in(before, after) {
+        return Err(NOT_WHILE_ACTING);
     }
     if actor.user_id == target_id && !owner && gains(before, after) {
         return Err("You can't give yourself a role. Another admin has to.");

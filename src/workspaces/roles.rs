@@ -88,6 +88,11 @@ impl Roles {
         }
     }
 
+    /// Whether this is an operator who acts in a workspace.
+    pub fn is_acting(&self) -> bool {
+        self.acting
+    }
+
     /// Whether they hold this role, by name or because another brings it along.
     pub fn include(&self, role: Role) -> bool {
         self.held

@@ -23,7 +23,7 @@ use crate::{
     mail::{self, Letter},
     notices::{self, Kind, Notice},
     server::{
-        clock::{DAY, HOUR, MINUTE},
+        clock::{HOUR, MINUTE},
         error::AppError,
         state::AppState,
     },
@@ -34,22 +34,20 @@ const LETTERS_PER_PLACE: Allowance = Allowance {
     failures: 20,
     window: Some(HOUR),
 };
-/// Letters that strangers may have sent to one address. What exceeds it is dropped without a word, since the one who
-/// asks need not be the one who would be told.
+/// Letters of one kind that strangers may have sent to one address. What exceeds it is dropped without a word, since the
+/// one who asks need not be the one who would be told. The window is as short as the life of a link for a new password:
+/// whenever one is dropped, one that works lies in the mailbox.
 const LETTERS_PER_ADDRESS: Allowance = Allowance {
     failures: 5,
-    window: Some(HOUR),
+    window: Some(30 * MINUTE),
 };
 /// Passwords that may be tried at a link.
 const TRIES_PER_LINK: Allowance = Allowance {
     failures: 5,
     window: Some(15 * MINUTE),
 };
-/// Codes that may be tried in a day, whatever the pace: a thousandth of a chance to hit one by guessing.
-const CODES_PER_DAY: Allowance = Allowance {
-    failures: 25,
-    window: Some(DAY),
-};
+
+const SEALED_FOR: &str = "sign-up";
 
 /// An account that was asked for, until its address is confirmed.
 #[derive(Serialize, Deserialize)]
@@ -61,13 +59,20 @@ struct Pending {
     next: String,
 }
 
-/// Whether a letter may go to this address, asked for from this place.
-async fn may_write(state: &AppState, email: &str, from: Option<IpAddr>) -> Result<bool, AppError> {
+/// Counts a letter that was asked for from this place.
+async fn may_ask(state: &AppState, from: Option<IpAddr>) -> Result<(), AppError> {
     let place = from.map_or_else(|| "unknown".to_owned(), place_of);
     tries::charge(state, &format!("letters:{place}"), LETTERS_PER_PLACE).await?;
+    Ok(())
+}
+
+/// Whether a letter for this purpose may go to this address. Each purpose is counted by itself, so that letters about
+/// one don't hold back another that somebody waits for.
+pub async fn may_write(state: &AppState, purpose: &str, email: &str) -> Result<bool, AppError> {
     let folded = people::folded(email);
     let address = hex::encode(&state.peppers.hash(folded.as_bytes())[..16]);
-    match tries::charge(state, &format!("letters-to:{address}"), LETTERS_PER_ADDRESS).await {
+    let subject = format!("letters-to:{purpose}:{address}");
+    match tries::charge(state, &subject, LETTERS_PER_ADDRESS).await {
         Ok(_) => Ok(true),
         Err(AppError::TooMany(_)) => Ok(false),
         Err(error) => Err(error),
@@ -85,11 +90,13 @@ pub async fn sign_up(
 ) -> Result<(), AppError> {
     let name = policy::name("name", name)?;
     let email = policy::email("email", email)?;
+    // Before anything that costs: hashing is what a stranger could keep us busy with.
+    may_ask(state, from).await?;
     let password_hash = state
         .hasher
         .hash_new("password", password, &[&name, &email, &state.profile.name])
         .await?;
-    if !may_write(state, &email, from).await? {
+    if !may_write(state, Purpose::SignUp.as_str(), &email).await? {
         return Ok(());
     }
     let platform = &state.profile.name;
@@ -102,8 +109,10 @@ pub async fn sign_up(
         password_hash,
         next: next.to_owned(),
     };
-    let data = serde_json::to_string(&pending)
+    let data = serde_json::to_vec(&pending)
         .map_err(|error| AppError::Internal(format!("a sign-up: {error}")))?;
+    // Sealed, since an address may be in it that stands for its reader, too: an invitation's.
+    let data = hex::encode(state.sealer.seal(&state.rng, SEALED_FOR, &data));
     let token = links::make(&mut tx, state, Purpose::SignUp, None, &data).await?;
     let letter = match known {
         None => Letter {
@@ -149,8 +158,11 @@ async fn pending(state: &AppState, token: &str) -> Result<Pending, AppError> {
     let open = links::look(state, Purpose::SignUp, token)
         .await?
         .ok_or_else(dead_link)?;
-    serde_json::from_str(&open.data)
-        .map_err(|error| AppError::Internal(format!("a sign-up: {error}")))
+    hex::decode(&open.data)
+        .ok()
+        .and_then(|sealed| state.sealer.open(SEALED_FOR, &sealed))
+        .and_then(|data| serde_json::from_slice(&data).ok())
+        .ok_or_else(|| AppError::Internal("a sign-up does not open".to_owned()))
 }
 
 /// Makes the account that the link stands for. The password shows that who confirms is who asked: otherwise a
@@ -213,7 +225,8 @@ pub async fn ask_reset(
     from: Option<IpAddr>,
 ) -> Result<(), AppError> {
     let email = policy::email("email", email)?;
-    if !may_write(state, &email, from).await? {
+    may_ask(state, from).await?;
+    if !may_write(state, Purpose::Reset.as_str(), &email).await? {
         return Ok(());
     }
     let platform = &state.profile.name;
@@ -287,13 +300,13 @@ pub async fn reset(state: &AppState, token: &str, password: &Typed) -> Result<St
     Ok(user.id)
 }
 
-/// Replaces the viewer's password behind the present one; all sessions end, this one too.
+/// Replaces the viewer's password behind the present one; all sessions end, this one too. Gives the epoch that begins.
 pub async fn change_password(
     state: &AppState,
     viewer: &Viewer,
     password_hash: &str,
     proof: Proof,
-) -> Result<(), AppError> {
+) -> Result<i64, AppError> {
     let mut tx = state.db.begin().await?;
     proof
         .consume(&mut tx, state, viewer, Action::ChangePassword, &json!({}))
@@ -301,8 +314,11 @@ pub async fn change_password(
     set_password(&mut tx, state, &viewer.user_id, password_hash).await?;
     let entry = viewer.entry("password.changed", &viewer.user_id, json!({}));
     audit::record(&mut tx, &entry, state.clock.now()).await?;
+    let user = people::by_id(&mut tx, &viewer.user_id)
+        .await?
+        .ok_or_else(AppError::not_found)?;
     tx.commit().await?;
-    Ok(())
+    Ok(user.epoch)
 }
 
 /// What follows from a new password, however it came about.
@@ -314,6 +330,7 @@ async fn set_password(
 ) -> Result<(), AppError> {
     let now = state.clock.now();
     people::set_password(tx, user_id, password_hash).await?;
+    people::next_epoch(tx, user_id).await?;
     sessions::store::end_sessions(tx, user_id, None).await?;
     links::store::withdraw(tx, user_id, Purpose::Reset, now).await?;
     for factor in [Factor::Password, Factor::Pin] {
@@ -339,6 +356,10 @@ pub async fn ask_address(
     email: &str,
     proof: Proof,
 ) -> Result<(), AppError> {
+    may_ask(state, viewer.address).await?;
+    if !may_write(state, Purpose::NewAddress.as_str(), email).await? {
+        return Ok(());
+    }
     let platform = &state.profile.name;
     let url = &state.config.public_url;
     let now = state.clock.now();
@@ -435,9 +456,33 @@ pub async fn change_behind(
     Err(dead_link())
 }
 
-/// Agrees to the change from one mailbox; with the other's agreement it is done. Gives whether it was.
-pub async fn confirm_address(state: &AppState, token: &str) -> Result<bool, AppError> {
-    let (purpose, _) = change_behind(state, token).await?;
+/// Agrees to the change from one mailbox; with the other's agreement it is done. Gives whether it was. From the new
+/// mailbox it takes the account's password: otherwise a stranger could have the owner of an address agree to an account
+/// that the stranger can enter.
+pub async fn confirm_address(
+    state: &AppState,
+    token: &str,
+    password: &Typed,
+) -> Result<bool, AppError> {
+    let (purpose, change) = change_behind(state, token).await?;
+    if purpose == Purpose::NewAddress {
+        let stored = {
+            let mut reader = state.db.read().await?;
+            people::by_id(&mut reader, &change.user_id)
+                .await?
+                .ok_or_else(dead_link)?
+                .password_hash
+        };
+        let subject = format!("link:{}", hex::encode(&links::hash(state, token)[..16]));
+        tries::charge(state, &subject, TRIES_PER_LINK).await?;
+        let judging = state.hasher.verify(password, Some(stored));
+        if !tries::judged(state, &[&subject], judging).await? {
+            return Err(AppError::field(
+                "password",
+                "That isn't the password of the account that is to move here.",
+            ));
+        }
+    }
     let now = state.clock.now();
     let mut tx = state.db.begin().await?;
     let open = links::take(&mut tx, state, purpose, token)
@@ -526,9 +571,9 @@ pub async fn second_step(state: &AppState, user_id: &str, code: &str) -> Result<
         Second::RecoveryCode
     };
     let subject = step_up::subject(Factor::Totp, user_id);
-    let daily = format!("codes:{user_id}");
-    tries::charge(state, &daily, CODES_PER_DAY).await?;
+    let daily = step_up::daily(user_id);
     let left = tries::charge(state, &subject, step_up::TRIES).await?;
+    tries::charge_too(state, &daily, step_up::CODES_PER_DAY, &[&subject]).await?;
     let judging = async {
         match second {
             Second::Totp => factors::totp::accept(state, user_id, code).await,

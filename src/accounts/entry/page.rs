@@ -343,6 +343,18 @@ pub fn ConfirmAddressPage() -> impl IntoView {
     frame::either(load, move |found| match found {
         Err(error) => dead(&error, "Sign in", "/login"),
         Ok((purpose, change)) => {
+            let password = (purpose == Purpose::NewAddress).then(|| {
+                view! {
+                    <Field
+                        label="Password"
+                        name="password"
+                        kind=FieldKind::Password
+                        hint="Of the account that is to move here. If you have none, this letter is not for you."
+                        required=true
+                        state=FieldState::default().error(error_of("password"))
+                    />
+                }
+            });
             let what = match purpose {
                 Purpose::NewAddress => "An account is to use this address:",
                 _ => "Your account is to move to another address:",
@@ -357,6 +369,7 @@ pub fn ConfirmAddressPage() -> impl IntoView {
                         <p>
                             {what} " " <strong class="font-medium break-all">{change.email}</strong>
                         </p>
+                        {password}
                         <Button kind=Kind::Solid busy="Confirming\u{2026}">
                             "Confirm change"
                         </Button>

@@ -50,7 +50,7 @@ pub async fn confirm_sign_up(submission: Submission) -> Response {
             let password = typed(form, "password", "Type the password that you chose.")?;
             let token = form.fields.get("token");
             let (user_id, next) = ops::confirm_sign_up(&form.state, token, &password).await?;
-            signed_in(form, &user_id, "password").await?;
+            signed_in(form, &user_id, 0, "password").await?;
             Ok(Outcome::Go(next))
         })
         .await
@@ -81,7 +81,9 @@ pub async fn reset(submission: Submission) -> Response {
 pub async fn confirm_address(submission: Submission) -> Response {
     submission
         .answer(async |form| {
-            let done = ops::confirm_address(&form.state, form.fields.get("token")).await?;
+            let password = Typed::new(form.fields.get("password"));
+            let token = form.fields.get("token");
+            let done = ops::confirm_address(&form.state, token, &password).await?;
             Ok(Outcome::Go(format!(
                 "/address/confirmed?done={}",
                 if done { "all" } else { "half" }
@@ -114,15 +116,15 @@ pub async fn change_password(submission: Submission) -> Response {
         .answer(async |form| {
             let (state, viewer) = (&form.state, form.viewer()?);
             let password = typed(form, "new_password", "Choose a new password.")?;
+            // The new password is no part of the content: a quick hash of it would be kept with the proof.
+            let proof = step_up::prove_form(form, Action::ChangePassword, &json!({})).await?;
             let hash = state
                 .hasher
                 .hash_new("new_password", &password, &[&viewer.name, &viewer.email])
                 .await?;
-            // The new password is no part of the content: a quick hash of it would be kept with the proof.
-            let proof = step_up::prove_form(form, Action::ChangePassword, &json!({})).await?;
-            ops::change_password(state, viewer, &hash, proof).await?;
+            let epoch = ops::change_password(state, viewer, &hash, proof).await?;
             // Every session ended with it; this browser gets a new one.
-            signed_in(form, &viewer.user_id, "password").await?;
+            signed_in(form, &viewer.user_id, epoch, "password").await?;
             Ok(Outcome::Go("/settings/security?done=password".to_owned()))
         })
         .await
@@ -133,7 +135,7 @@ pub async fn second_step(submission: Submission) -> Response {
     submission
         .answer(async |form| {
             let now = form.state.clock.now();
-            let held = session::held(&form.session, now)
+            let (held, epoch) = session::held(&form.session, now)
                 .await
                 .map_err(session::failed)?
                 .ok_or_else(|| {
@@ -143,7 +145,7 @@ pub async fn second_step(submission: Submission) -> Response {
                     )
                 })?;
             let second = ops::second_step(&form.state, &held, form.fields.get("code")).await?;
-            signed_in(form, &held, second.as_str()).await?;
+            signed_in(form, &held, epoch, second.as_str()).await?;
             Ok(Outcome::Go(local(form.fields.get("next"), "/")))
         })
         .await

@@ -121,8 +121,10 @@ on_both_engines! {
         let (old, new) = (app.mailed_token(&someone.email).await, app.mailed_token("nia+keys@example.test").await);
         let confirm = |token: String| {
             let app = &app;
-            async move { app.post("/address/confirm", None, &[("token", &token)]).await }
+            async move { app.post("/address/confirm", None, &[("token", &token), ("password", PASSWORD)]).await }
         };
+        let stranger = app.post("/address/confirm", None, &[("token", &new), ("password", CHOSEN)]).await;
+        assert_eq!(stranger.status, StatusCode::UNPROCESSABLE_ENTITY, "the owner of the mailbox is not the owner of the account");
         assert_eq!(confirm(new.clone()).await.location(), "/address/confirmed?done=half");
         assert_eq!(confirm(new).await.status, StatusCode::NOT_FOUND, "once");
         assert_eq!(sign_in(&app, &someone.email, PASSWORD).await, StatusCode::SEE_OTHER, "not yet");
@@ -138,7 +140,8 @@ on_both_engines! {
         let someone = app.member(&workspace, &[Role::Developer]).await;
         ask_address(&app, &someone, "new@example.test", PASSWORD).await;
         let (old, new) = (app.mailed_token(&someone.email).await, app.mailed_token("new@example.test").await);
-        let (old, new) = ([("token", old.as_str())], [("token", new.as_str())]);
+        let old = [("token", old.as_str()), ("password", PASSWORD)];
+        let new = [("token", new.as_str()), ("password", PASSWORD)];
         let (one, other) = futures_util::join!(
             app.post("/address/confirm", None, &old),
             app.post("/address/confirm", None, &new),
@@ -229,6 +232,38 @@ async fn nobody_is_flooded_with_letters_and_nobody_learns_of_it() {
         .post("/reset", None, &[("email", "third@example.test")])
         .await;
     assert_eq!(throttled.status, StatusCode::TOO_MANY_REQUESTS, "per place");
+}
+
+#[tokio::test]
+async fn letters_about_one_thing_hold_back_none_about_another() {
+    let app = app().await;
+    let workspace = app.workspace("Acme").await;
+    let someone = app.member(&workspace, &[Role::Developer]).await;
+    for _ in 0..6 {
+        sign_up(&app, &someone.email, CHOSEN).await;
+    }
+    app.clock.advance(1);
+    app.post("/reset", None, &[("email", &someone.email)]).await;
+    let letters = app.letters(&someone.email).await;
+    assert_eq!(letters.len(), 6, "five of one kind and one of the other");
+    assert!(letters[5].subject.starts_with("A new password"));
+}
+
+#[tokio::test]
+async fn a_session_that_is_begun_while_all_are_ended_is_over_too() {
+    let app = app().await;
+    let workspace = app.workspace("Acme").await;
+    let someone = app.member(&workspace, &[Role::Developer]).await;
+    // What a sign-in comes to that was judged before the new password and is kept after it.
+    let mut tx = app.state.db.begin().await.expect("a transaction");
+    crate::accounts::store::next_epoch(&mut tx, &someone.id)
+        .await
+        .expect("counted");
+    tx.commit().await.expect("committed");
+    assert_eq!(
+        app.get("/keys", Some(&someone)).await.status,
+        StatusCode::SEE_OTHER
+    );
 }
 
 #[tokio::test]

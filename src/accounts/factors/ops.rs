@@ -42,6 +42,7 @@ pub async fn enrol(
     proof
         .consume(&mut tx, state, viewer, Action::AddFactor, &enrolment(setup))
         .await?;
+    begin(&mut tx, viewer).await?;
     totp::enrol(&mut tx, state, &viewer.user_id, setup, code).await?;
     let codes = first_codes(&mut tx, state, &viewer.user_id).await?;
     let (action, subject) = if viewer.has_totp {
@@ -54,6 +55,39 @@ pub async fn enrol(
     tell(&mut tx, state, viewer, subject).await?;
     tx.commit().await?;
     Ok(codes)
+}
+
+/// Before a factor is added: holds back other changes of this person's factors, and ends their other sessions if it is
+/// the first, since those were begun with less than is asked for from now on.
+pub async fn begin(tx: &mut Tx, viewer: &Viewer) -> Result<(), AppError> {
+    if !held(tx, viewer).await?.any() {
+        sessions::store::end_sessions(tx, &viewer.user_id, viewer.session).await?;
+    }
+    Ok(())
+}
+
+/// Which second factors a person has.
+struct Held {
+    totp: bool,
+    passkey: bool,
+}
+
+impl Held {
+    fn any(&self) -> bool {
+        self.totp || self.passkey
+    }
+}
+
+/// As they stand now; nothing else changes them before the transaction ends.
+async fn held(tx: &mut Tx, viewer: &Viewer) -> Result<Held, AppError> {
+    tx.serialise(&format!("factors:{}", viewer.user_id)).await?;
+    let user = people::by_id(tx, &viewer.user_id)
+        .await?
+        .ok_or_else(AppError::not_found)?;
+    Ok(Held {
+        totp: user.totp > 0,
+        passkey: user.passkeys > 0,
+    })
 }
 
 /// Recovery codes for a person who has none left to use.
@@ -74,11 +108,12 @@ pub async fn remove_totp(state: &AppState, viewer: &Viewer, proof: Proof) -> Res
     proof
         .consume(&mut tx, state, viewer, Action::RemoveFactor, &removal())
         .await?;
-    may_lose_one(viewer)?;
+    let held = held(&mut tx, viewer).await?;
+    may_lose_one(viewer, held.totp && held.passkey)?;
     if !store::delete_totp(&mut tx, &viewer.user_id).await? {
         return Err(AppError::not_found());
     }
-    if !viewer.has_passkey {
+    if !held.passkey {
         store::delete_recovery_codes(&mut tx, &viewer.user_id).await?;
     }
     let entry = viewer.entry("totp.removed", &viewer.user_id, json!({}));
@@ -95,12 +130,12 @@ pub async fn remove_totp(state: &AppState, viewer: &Viewer, proof: Proof) -> Res
 }
 
 /// Refuses to take the only second factor from somebody whose workspace asks for one.
-pub fn may_lose_one(viewer: &Viewer) -> Result<(), AppError> {
+pub fn may_lose_one(viewer: &Viewer, has_another: bool) -> Result<(), AppError> {
     let required = viewer
         .workspace
         .as_ref()
         .is_some_and(|workspace| workspace.require_second_factor);
-    if required && !(viewer.has_totp && viewer.has_passkey) {
+    if required && !has_another {
         return Err(AppError::told(
             UiErrorKind::Conflict,
             "Your workspace asks its members for a second factor, and this is your only one. Add another first.",
@@ -125,6 +160,7 @@ pub async fn renew_codes(
             &json!({}),
         )
         .await?;
+    held(&mut tx, viewer).await?;
     let codes = recovery::renew(&mut tx, state, &viewer.user_id).await?;
     let entry = viewer.entry("recovery_codes.renewed", &viewer.user_id, json!({}));
     audit::record(&mut tx, &entry, state.clock.now()).await?;
@@ -140,6 +176,8 @@ pub async fn reset(tx: &mut Tx, user_id: &str) -> Result<(), AppError> {
     for factor in [Factor::Pin, Factor::Totp, Factor::Passkey] {
         people::forget_tries(tx, &step_up::subject(factor, user_id)).await?;
     }
+    people::forget_tries(tx, &step_up::daily(user_id)).await?;
+    people::next_epoch(tx, user_id).await?;
     sessions::store::end_sessions(tx, user_id, None).await?;
     Ok(())
 }

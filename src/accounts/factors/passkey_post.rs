@@ -39,8 +39,8 @@ pub async fn sign_in(submission: Submission) -> Response {
         .answer(async |form| {
             let from = address::of(form.headers(), &form.parts().extensions, &form.state.config);
             let answer = form.fields.get("passkey");
-            let user_id = passkeys::sign_in(&form.state, answer, from).await?;
-            signed_in(form, &user_id, "passkey").await?;
+            let (user_id, epoch) = passkeys::sign_in(&form.state, answer, from).await?;
+            signed_in(form, &user_id, epoch, "passkey").await?;
             Ok(Outcome::Go(local(form.fields.get("next"), "/")))
         })
         .await

@@ -24,7 +24,10 @@ use webauthn_rs::prelude::{
 };
 use zeroize::Zeroizing;
 
-use super::{ops::first_codes, store};
+use super::{
+    ops::{begin as begin_change, first_codes},
+    store,
+};
 use crate::{
     accounts::{
         self, Viewer, ops,
@@ -273,12 +276,12 @@ pub async fn accept(
     Ok(judged.is_some())
 }
 
-/// Who signs in with this answer of a passkey. It replaces the password and the second factor.
+/// Who signs in with this answer of a passkey, and in which epoch of theirs. It replaces the password and the second factor.
 pub async fn sign_in(
     state: &AppState,
     answer: &str,
     address: Option<IpAddr>,
-) -> Result<String, AppError> {
+) -> Result<(String, i64), AppError> {
     party(state)?;
     let place = place("sign-in", address);
     tries::charge(state, &place, SIGN_INS).await?;
@@ -295,7 +298,7 @@ async fn signed_in(
     state: &AppState,
     answer: &str,
     place: &str,
-) -> Result<Option<String>, AppError> {
+) -> Result<Option<(String, i64)>, AppError> {
     let mut tx = state.db.begin().await?;
     let user = match judge(&mut tx, state, SIGN_IN, None, answer).await? {
         // Who has closed their account is nobody.
@@ -306,7 +309,7 @@ async fn signed_in(
         accounts::store::give_back_try(&mut tx, place).await?;
     }
     tx.commit().await?;
-    Ok(user.map(|user| user.id))
+    Ok(user.map(|user| (user.id, user.epoch)))
 }
 
 /// A passkey that a browser has just made and that nobody has yet.
@@ -366,7 +369,7 @@ pub async fn add(
     proof
         .consume(&mut tx, state, viewer, Action::AddFactor, &adding(name))
         .await?;
-    tx.serialise(&one_at_a_time(user_id)).await?;
+    begin_change(&mut tx, viewer).await?;
     if store::passkeys(&mut tx, user_id).await?.len() >= MOST {
         return Err(AppError::told(
             UiErrorKind::Conflict,
@@ -443,6 +446,10 @@ pub async fn remove(
     }
     if !store::delete_passkey(&mut tx, user_id, id).await? {
         return Err(AppError::not_found());
+    }
+    if !others {
+        // They stand in for a second factor, and there is none any more.
+        store::delete_recovery_codes(&mut tx, user_id).await?;
     }
     let entry = viewer.entry("passkey.removed", id, json!({}));
     audit::record(&mut tx, &entry, now).await?;

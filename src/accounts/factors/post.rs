@@ -60,7 +60,7 @@ pub async fn remove(submission: Submission) -> Response {
             if !viewer.has_totp {
                 return Err(AppError::not_found());
             }
-            ops::may_lose_one(viewer)?;
+            ops::may_lose_one(viewer, viewer.has_passkey)?;
             let proof = step_up::prove_form(form, Action::RemoveFactor, &ops::removal()).await?;
             ops::remove_totp(state, viewer, proof).await?;
             Ok(Outcome::Go(

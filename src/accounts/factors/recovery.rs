@@ -32,7 +32,13 @@ pub async fn renew(
             }
             code.push(char::from(ALPHABET[usize::from(byte & 31)]));
         }
-        store::insert_recovery_code(tx, user_id, hash(state, user_id, &code), now).await?;
+        store::insert_recovery_code(
+            tx,
+            user_id,
+            state.peppers.hash(text(user_id, &code).as_bytes()),
+            now,
+        )
+        .await?;
         codes.push(code);
     }
     Ok(codes)
@@ -40,21 +46,23 @@ pub async fn renew(
 
 /// Whether this is one of the person's codes that was not used before. Uses it up.
 pub async fn accept(state: &AppState, user_id: &str, code: &str) -> Result<bool, AppError> {
+    let now = state.clock.now();
+    let text = text(user_id, code);
     let mut tx = state.db.begin().await?;
-    let hash = hash(state, user_id, code);
-    let used = store::use_recovery_code(&mut tx, user_id, hash, state.clock.now()).await?;
+    let mut used = false;
+    for hash in state.peppers.hashes(text.as_bytes()) {
+        used = used || store::use_recovery_code(&mut tx, user_id, hash, now).await?;
+    }
     tx.commit().await?;
     Ok(used)
 }
 
-/// Capitals, spaces and the dash do not count.
-fn hash(state: &AppState, user_id: &str, code: &str) -> [u8; 32] {
+/// What is hashed of a code. Capitals, spaces and the dash do not count.
+fn text(user_id: &str, code: &str) -> Zeroizing<String> {
     let code: String = code
         .chars()
         .filter(|c| !c.is_whitespace() && *c != '-')
         .flat_map(char::to_lowercase)
         .collect();
-    state
-        .peppers
-        .hash(format!("recovery:{user_id}:{code}").as_bytes())
+    Zeroizing::new(format!("recovery:{user_id}:{code}"))
 }

@@ -110,6 +110,17 @@ on_both_engines! {
         assert_eq!(second_step(&app, &again, &code).await.status, StatusCode::UNPROCESSABLE_ENTITY, "in another session, too");
     }
 
+    async fn the_first_second_factor_ends_sessions_that_were_begun_without_one(test: TestDb) {
+        let app = TestApp::start(test).await;
+        let workspace = app.workspace("Acme").await;
+        let someone = app.member(&workspace, &[Role::Developer]).await;
+        let other = app.post("/login", None, &[("email", &someone.email), ("password", PASSWORD)]).await;
+        let other = Someone { cookie: cookie(&other).expect("a session"), ..someone.clone() };
+        enrol(&app, &someone).await;
+        assert_eq!(app.get("/keys", Some(&other)).await.status, StatusCode::SEE_OTHER);
+        assert_eq!(app.get("/keys", Some(&someone)).await.status, StatusCode::OK, "this one goes on");
+    }
+
     async fn of_fifty_submissions_of_a_code_one_succeeds(test: TestDb) {
         let app = TestApp::start(test).await;
         let workspace = app.workspace("Acme").await;

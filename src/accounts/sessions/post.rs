@@ -20,6 +20,7 @@ use crate::{
 pub async fn signed_in(
     form: &Submission,
     user_id: &str,
+    epoch: i64,
     with: &'static str,
 ) -> Result<(), AppError> {
     let state = &form.state;
@@ -27,6 +28,7 @@ pub async fn signed_in(
     remember(form, user_id).await?;
     let start = Start {
         user_id,
+        epoch,
         address: address::of(form.headers(), &form.parts().extensions, &state.config),
         agent: agent(form),
     };
