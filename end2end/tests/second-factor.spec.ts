@@ -4,6 +4,7 @@ import { code, confirmed, enrol, expect, mailed, member, owner, password, press,
 for (const scripts of [true, false]) {
   test.describe(scripts ? "with scripts" : "without scripts", () => {
     test.use({ javaScriptEnabled: scripts });
+    test.setTimeout(60_000);
 
     test("a member without a second factor is led to set one up, and goes on", async ({ page, cli, enter, browser, portal }) => {
       const { email } = await owner(cli);
