@@ -182,7 +182,7 @@ const visits: Visit[] = [
   },
   { name: "invitation of another", alone: true, go: async (page) => to(await invitation(page))(page) },
   { name: "change password", as: maker, go: to("/settings/security/password") },
-  { name: "authenticator", as: maker, go: to("/settings/security/totp") },
+  { name: "authenticator", as: maker, islands: true, go: to("/settings/security/totp") },
   { name: "recovery codes", alone: true, go: async (page) => (await enrol(page), to("/settings/security/recovery")(page)) },
   { name: "remove authenticator", alone: true, go: async (page) => (await enrol(page), to("/settings/security/totp/remove")(page)) },
   { name: "security with factors", alone: true, go: async (page) => (await enrol(page), to("/settings/security")(page)) },
@@ -213,6 +213,7 @@ const visits: Visit[] = [
   {
     name: "invite, sent",
     alone: true,
+    islands: true,
     go: async (page) => {
       await page.goto("/members/invite");
       await page.getByLabel("E-mail address").fill(address());
