@@ -2,7 +2,7 @@
 //
 // Each worker runs `latchkey demo` from the debug binary on free ports, in a temporary directory and on
 // a database of its own, so that tests may change whatever they like without meeting one another.
-import { test as base, expect, type APIResponse, type Page, type Response } from "@playwright/test";
+import { test as base, expect, type APIResponse, type Browser, type BrowserContextOptions, type Page, type Response } from "@playwright/test";
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { closeSync, openSync } from "node:fs";
@@ -10,6 +10,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { generateSync } from "otplib";
 
 export { expect };
 export type { Locator, Page } from "@playwright/test";
@@ -19,6 +20,8 @@ export const pin = "4831";
 export const maker = "maker@demo.test";
 export const checker = "checker@demo.test";
 export const auditor = "auditor@demo.test";
+export const admin = "admin@demo.test";
+export const operator = "operator@demo.test";
 
 /** A label that no other test uses: tests of a worker share its server. */
 export const unique = (what: string) => `${what} ${randomBytes(4).toString("hex")}`;
@@ -290,13 +293,69 @@ export async function verify(api: string, token: string, question: Json) {
 
 export type Mailed = { id: string; to: string; subject: string; text: string; links: string[] };
 
-/** The last letter to this address. */
-export async function mailed(portal: string, to: string): Promise<Mailed> {
+/** The last letter to this address, or the last of them about this. */
+export async function mailed(portal: string, to: string, about = /./): Promise<Mailed> {
   let found: Mailed | undefined;
   await expect(async () => {
     const letters: Mailed[] = await (await fetch(`${portal}/dev/mail.json`)).json();
-    found = letters.find((letter) => letter.to === to);
-    expect(found, `a letter to ${to}`).toBeDefined();
+    found = letters.find((letter) => letter.to === to && about.test(letter.subject));
+    expect(found, `a letter to ${to} about ${about}`).toBeDefined();
   }).toPass();
   return found!;
+}
+
+/** An address that nobody has. */
+export const address = () => `${unique("person").replace(" ", "-")}@example.test`;
+
+/** Signs a person in at the page of that, wherever it then leads them. */
+export async function signInWith(page: Page, email: string, secret: string) {
+  await page.goto("/login");
+  await page.getByLabel("Email").fill(email);
+  await page.getByLabel("Password").fill(secret);
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+}
+
+/** A code of a later step than the last one that was used: each counts once. */
+export function code(secret: string, steps = 0) {
+  return generateSync({ secret, epoch: Math.floor(Date.now() / 1000) + 30 * steps });
+}
+
+/** Sets an authenticator up for whoever is signed in, with the code of the step before this one. */
+export async function enrol(page: Page) {
+  await page.goto("/settings/security");
+  await page.getByRole("link", { name: "Set up" }).first().click();
+  const manual = (await page.locator("#manual").innerText()).replaceAll(/\s/g, "");
+  await page.getByLabel("Type the code that it shows").fill(code(manual, -1));
+  await page.getByLabel("Password", { exact: true }).fill(password);
+  await press(page, "Set up authenticator");
+  const codes = await page.getByRole("list", { name: "Recovery codes" }).getByRole("listitem").allInnerTexts();
+  expect(codes).toHaveLength(10);
+  return { manual, codes };
+}
+
+/** Confirms with the password what the form in sight asks for; gives the answer to that form. */
+export async function confirmed(page: Page, submit: string): Promise<Response> {
+  await page.getByLabel("Password", { exact: true }).fill(password);
+  return press(page, submit);
+}
+
+export type Member = { page: Page; email: string; id: string };
+
+/** Somebody new in the workspace of whoever is signed in on `page`, signed in in a browser of their own. */
+export async function member(
+  page: Page,
+  { cli, browser, portal }: { cli: Cli; browser: Browser; portal: string },
+  roles: string[],
+  options: BrowserContextOptions = {},
+): Promise<Member> {
+  const email = address();
+  const made = await cli(["admin", "create-user", "--email", email, "--name", "Mio Tanaka"], `${password}\n`);
+  const fields = [["email", email], ...roles.map((role) => ["roles", role]), ["factor", "password"], ["proof", password]];
+  const invited = await send(page, "/members/invite", fields);
+  expect(invited.status()).toBe(200);
+  const token = (await invited.text()).match(/\/join\?token=([\w-]+)/)?.[1] ?? "";
+  const theirs = await (await browser.newContext({ baseURL: portal, ...options })).newPage();
+  await enter(theirs, email, portal);
+  expect((await send(theirs, "/join", [["token", token]])).status()).toBe(303);
+  return { page: theirs, email, id: made.user_id! };
 }

@@ -12,6 +12,19 @@ const pages = [
   "/logs/req_00000000000000000000000000",
   "/audit",
   "/settings/security",
+  "/settings/security/totp",
+  "/settings/security/passkeys",
+  "/settings/sessions",
+  "/settings/account/close",
+  "/settings/workspace",
+  "/members",
+  "/members/invite",
+  "/members/usr_00000000000000000000000000/roles",
+  "/ownership/own_00000000000000000000000000",
+  "/notices",
+  "/workspaces/new",
+  "/admin",
+  "/admin/people",
 ];
 
 test("every page leads the signed-out to sign in, and on to where they wanted to go", async ({ page }) => {

@@ -1,6 +1,24 @@
 // Every page, in both themes, wide and narrow: accessible, quiet, within its policy and no heavier than it must be.
 import AxeBuilder from "@axe-core/playwright";
-import { checker, auditor, complaints, expect, maker, makeKey, type Page, password, press, test, unique } from "../support";
+import {
+  address,
+  admin,
+  auditor,
+  checker,
+  complaints,
+  enrol,
+  expect,
+  maker,
+  makeKey,
+  operator,
+  owner,
+  type Page,
+  password,
+  press,
+  send,
+  test,
+  unique,
+} from "../support";
 
 const rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 
@@ -18,8 +36,10 @@ type Visit = {
   name: string;
   /** Who looks; nobody is signed in without it. */
   as?: string;
+  /** Somebody new looks, who owns a workspace of their own; `go` is told their address. */
+  alone?: boolean;
   /** Goes there; gives the HTML as it was sent. */
-  go: (page: Page) => Promise<string>;
+  go: (page: Page, email: string) => Promise<string>;
   /** Something on it reacts without a round trip, so it needs the browser half. */
   islands?: boolean;
 };
@@ -30,6 +50,19 @@ const to404 = async (page: Page) => (await page.goto("/nothing/here"))!.text();
 /** The id of a key that other tests leave alone. */
 async function aKey(page: Page, environment: "sandbox" | "live" = "sandbox"): Promise<string> {
   return (await makeKey(page, { environment, label: unique("Looked at") })).id;
+}
+
+/** Through to where the first link with this address leads. */
+async function through(page: Page, from: string, link: string): Promise<string> {
+  await page.goto(from);
+  return (await page.goto((await page.locator(link).first().getAttribute("href"))!))!.text();
+}
+
+/** Invites somebody from here; gives the link. */
+async function invitation(page: Page, email = address()): Promise<string> {
+  const fields = [["email", email], ["roles", "developer"], ["factor", "password"], ["proof", password]];
+  const html = await (await send(page, "/members/invite", fields)).text();
+  return `/join?token=${html.match(/\/join\?token=([\w-]+)/)?.[1]}`;
 }
 
 /** Through to the address of the first row. */
@@ -107,20 +140,119 @@ const visits: Visit[] = [
       return (await press(page, "Change PIN")).text();
     },
   },
+  { name: "sign up", go: to("/signup") },
+  {
+    name: "sign up, refused",
+    go: async (page) => {
+      await page.goto("/signup");
+      await page.getByLabel("Name").fill("Nia Okafor");
+      await page.getByLabel("Email").fill(address());
+      await page.getByLabel("Password").fill("Password1");
+      return (await press(page, "Create account")).text();
+    },
+  },
+  { name: "sign up, sent", go: to("/signup/sent") },
+  { name: "confirm address, not usable", go: to("/signup/verify?token=nonsense") },
+  { name: "reset", go: to("/reset") },
+  { name: "reset, sent", go: to("/reset/sent") },
+  { name: "new password, not usable", go: to("/reset/new?token=nonsense") },
+  { name: "invitation, not usable", go: to("/join?token=nonsense") },
+  {
+    name: "code",
+    alone: true,
+    go: async (page, email) => {
+      await enrol(page);
+      await page.context().clearCookies();
+      await page.goto("/login");
+      await page.getByLabel("Email").fill(email);
+      await page.getByLabel("Password").fill(password);
+      await page.getByRole("button", { name: "Sign in", exact: true }).click();
+      await page.waitForURL("**/login/code*");
+      return (await page.reload())!.text();
+    },
+  },
+  {
+    name: "invitation",
+    alone: true,
+    go: async (page) => {
+      const link = await invitation(page);
+      await page.context().clearCookies();
+      return to(link)(page);
+    },
+  },
+  { name: "invitation of another", alone: true, go: async (page) => to(await invitation(page))(page) },
+  { name: "change password", as: maker, go: to("/settings/security/password") },
+  { name: "authenticator", as: maker, islands: true, go: to("/settings/security/totp") },
+  { name: "recovery codes", alone: true, go: async (page) => (await enrol(page), to("/settings/security/recovery")(page)) },
+  { name: "remove authenticator", alone: true, go: async (page) => (await enrol(page), to("/settings/security/totp/remove")(page)) },
+  { name: "security with factors", alone: true, go: async (page) => (await enrol(page), to("/settings/security")(page)) },
+  { name: "sessions", as: maker, go: to("/settings/sessions") },
+  { name: "account", as: maker, go: to("/settings/account") },
+  { name: "change address", as: maker, go: to("/settings/account/address") },
+  { name: "download data", as: maker, go: to("/settings/account/export") },
+  { name: "close account", as: maker, go: to("/settings/account/close") },
+  { name: "close account, last owner", as: admin, go: to("/settings/account/close") },
+  { name: "notices", as: maker, go: to("/notices") },
+  { name: "notices, none", alone: true, go: to("/notices") },
+  { name: "notice settings", as: maker, go: to("/settings/notices") },
+  { name: "new workspace", as: maker, go: to("/workspaces/new") },
+  { name: "members", as: admin, go: to("/members") },
+  { name: "members with an invitation", alone: true, go: async (page) => (await invitation(page), to("/members")(page)) },
+  { name: "invite", as: admin, go: to("/members/invite") },
+  {
+    name: "invite, refused",
+    alone: true,
+    go: async (page) => {
+      await page.goto("/members/invite");
+      await page.getByRole("checkbox", { name: "Checker" }).check();
+      await page.getByLabel("E-mail address").fill("nobody@nowhere");
+      await page.getByLabel("Password", { exact: true }).fill("not-the-password");
+      return (await press(page, "Send invitation")).text();
+    },
+  },
+  {
+    name: "invite, sent",
+    alone: true,
+    islands: true,
+    go: async (page) => {
+      await page.goto("/members/invite");
+      await page.getByLabel("E-mail address").fill(address());
+      await page.getByRole("checkbox", { name: "Developer" }).check();
+      await page.getByLabel("Password", { exact: true }).fill(password);
+      return (await press(page, "Send invitation")).text();
+    },
+  },
+  { name: "change roles", as: admin, go: (page) => through(page, "/members", "a[href$='/roles']") },
+  { name: "remove member", as: admin, go: (page) => through(page, "/members", "a[href$='/remove']") },
+  { name: "new link", alone: true, go: async (page) => (await invitation(page), through(page, "/members", "a[href$='/renew']")) },
+  { name: "withdraw", alone: true, go: async (page) => (await invitation(page), through(page, "/members", "a[href$='/withdraw']")) },
+  { name: "workspace", as: admin, go: to("/settings/workspace") },
+  { name: "workspace, read only", as: auditor, go: to("/settings/workspace") },
+  { name: "second factor of a workspace", as: admin, go: to("/settings/workspace/second-factor") },
+  { name: "hand over", as: admin, go: to("/settings/workspace/transfer") },
+  { name: "leave", as: maker, go: to("/settings/workspace/leave") },
+  { name: "leave, last owner", as: admin, go: to("/settings/workspace/leave") },
+  { name: "operator, workspaces", as: operator, go: to("/admin") },
+  { name: "operator, people", as: operator, go: to("/admin/people") },
+  { name: "operator, act", as: operator, go: (page) => through(page, "/admin?q=Harbor", "a[href$='/act']") },
+  { name: "operator, suspend", as: operator, go: (page) => through(page, "/admin?q=Harbor", "a[href$='/suspend']") },
+  { name: "operator, reset factors", as: operator, go: (page) => through(page, "/admin/people?q=maker", "a[href$='/reset-factors']") },
+  { name: "mail", go: to("/dev/mail") },
   { name: "not allowed", as: checker, go: to("/keys/new") },
   { name: "not found", as: maker, go: to404 },
   { name: "not found, signed out", go: to404 },
   { name: "pieces", as: maker, islands: true, go: to("/dev/ui") },
 ];
 
-for (const { name, as, go, islands } of visits) {
-  test(`${name}: accessible in both themes at 1280 and 360 px`, async ({ page, enter }) => {
+for (const { name, as, alone, go, islands } of visits) {
+  test(`${name}: accessible in both themes at 1280 and 360 px`, async ({ page, enter, cli }) => {
     test.setTimeout(60_000);
-    if (as) await enter(page, as);
+    const who = alone ? (await owner(cli)).email : as;
+    if (who) await enter(page, who);
     // Before the first page, as a change amid a transition would abort that.
     await page.emulateMedia({ reducedMotion: "reduce" });
     const wrong = complaints(page);
-    const html = await go(page);
+    const html = await go(page, who ?? "");
     const found: string[] = [];
     for (const width of [1280, 360]) {
       await page.setViewportSize({ width, height: 800 });

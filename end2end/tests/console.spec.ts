@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { customers, enter, expect, password, start, test, unique, verify } from "../support";
+import { customers, enrol, enter, expect, mailed, owner, password, signInWith, start, test, unique, verify } from "../support";
 
 test("what the console makes works at once, and what it ends is refused within a second", async ({ cli, api, gateway }) => {
   const email = `${unique("console").replace(" ", "-")}@example.test`;
@@ -21,6 +21,19 @@ test("what the console makes works at once, and what it ends is refused within a
   await expect.poll(async () => (await customers(gateway, secret!)).status, { timeout: 1_000, intervals: [50] }).toBe(401);
   expect((await verify(api, token!, { key: secret! })).body).toMatchObject({ valid: false, code: "REVOKED" });
   expect(await cli<{ ok: boolean }>(["audit", "verify"])).toMatchObject({ ok: true });
+});
+
+test("the console takes a person's second factors, and they are told", async ({ page, cli, portal }) => {
+  const { email } = await owner(cli);
+  await enter(page, email, portal);
+  await enrol(page);
+  expect((await cli(["admin", "reset-factors", "--email", email])).user_id).toMatch(/^usr_/);
+  await page.goto("/keys");
+  await expect(page).toHaveURL(/\/login\?next=/);
+  await signInWith(page, email, password);
+  await expect(page).toHaveURL(/\/dashboard$/);
+  await mailed(portal, email, /^Your second factors were reset$/);
+  await expect(cli(["admin", "reset-factors", "--email", "nobody@example.test"])).rejects.toThrow(/ended with 1[^]*no account/);
 });
 
 test("many keys are made with one command, a line for each", async ({ cli, api }) => {

@@ -22,6 +22,12 @@ async function tabTo(page: Page, target: Locator, key = "Tab") {
   throw new Error("not reached within 80 stops");
 }
 
+/** Arrived, and the page's script listens: an address changes before that, and a key pressed in between is lost. */
+async function arrived(page: Page, url: RegExp) {
+  await expect(page).toHaveURL(url);
+  await page.waitForLoadState();
+}
+
 test("a key is made by keyboard alone", async ({ page }) => {
   await page.goto("/login");
   await expect(page.getByLabel("Email")).toBeFocused();
@@ -29,13 +35,13 @@ test("a key is made by keyboard alone", async ({ page }) => {
   await page.keyboard.press("Tab");
   await page.keyboard.type(password);
   await page.keyboard.press("Enter");
-  await expect(page).toHaveURL(/\/dashboard$/);
+  await arrived(page, /\/dashboard$/);
 
   await page.keyboard.press("g");
   await page.keyboard.press("k");
-  await expect(page).toHaveURL(/\/keys$/);
+  await arrived(page, /\/keys$/);
   await page.keyboard.press("c");
-  await expect(page).toHaveURL(/\/keys\/new/);
+  await arrived(page, /\/keys\/new/);
 
   const label = unique("Typed / c g k");
   await tabTo(page, page.getByRole("radio", { name: "Sandbox" }).or(page.getByRole("radio", { name: "Live" })).and(page.locator(":checked")));
@@ -112,7 +118,7 @@ test("shortcuts lead where they say, and not while typing", async ({ page, enter
   for (const [letter, path] of [["l", "/logs"], ["o", "/dashboard"], ["k", "/keys"]]) {
     await page.keyboard.press("g");
     await page.keyboard.press(letter!);
-    await expect(page).toHaveURL(new RegExp(`${path}$`));
+    await arrived(page, new RegExp(`${path}$`));
   }
 });
 
@@ -133,7 +139,7 @@ test("shortcuts of a single letter can be turned off and on again", async ({ pag
   await page.keyboard.press("?");
   await page.getByRole("button", { name: "Turn single letters off" }).click();
   await expect(page.locator("html")).toHaveAttribute("data-shortcuts", "off");
-  await expect(page).toHaveURL(/\/keys$/);
+  await arrived(page, /\/keys$/);
   await page.keyboard.press("c");
   await page.keyboard.press("?");
   await expect(page.getByRole("dialog", { name: "Keyboard shortcuts" })).toBeHidden();
@@ -145,6 +151,7 @@ test("shortcuts of a single letter can be turned off and on again", async ({ pag
   await page.getByRole("button", { name: "Keyboard shortcuts" }).click();
   await page.getByRole("button", { name: "Turn single letters on" }).click();
   await expect(page.locator("html")).not.toHaveAttribute("data-shortcuts", "off");
+  await arrived(page, /\/keys$/);
   await page.keyboard.press("c");
   await expect(page).toHaveURL(/\/keys\/new/);
 });

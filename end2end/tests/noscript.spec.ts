@@ -1,5 +1,5 @@
 // The same path with scripts off, and everything around the pages that must work without them.
-import { customers, expect, makeKey, maker, pin, press, test, unique } from "../support";
+import { admin, customers, expect, makeKey, maker, operator, pin, press, test, unique } from "../support";
 
 test.use({ javaScriptEnabled: false });
 
@@ -139,3 +139,40 @@ test("signing out ends the session", async ({ page, signIn }) => {
   await page.goto("/keys");
   await expect(page).toHaveURL(/\/login\?next=/);
 });
+
+const plain: [string, string[]][] = [
+  ["", ["/login", "/signup", "/signup/sent", "/reset", "/reset/sent"]],
+  [
+    maker,
+    [
+      "/settings/security",
+      "/settings/security/password",
+      "/settings/security/totp",
+      "/settings/security/passkeys",
+      "/settings/sessions",
+      "/settings/account",
+      "/settings/account/address",
+      "/settings/account/export",
+      "/settings/account/close",
+      "/settings/notices",
+      "/settings/workspace/leave",
+      "/notices",
+      "/workspaces/new",
+    ],
+  ],
+  [admin, ["/members", "/members/invite", "/settings/workspace", "/settings/workspace/second-factor", "/settings/workspace/transfer"]],
+  [operator, ["/admin", "/admin/people"]],
+];
+
+for (const [who, paths] of plain) {
+  test(`the pages of ${who || "the signed-out"} stand without scripts`, async ({ page, enter }) => {
+    if (who) await enter(page, who);
+    for (const path of paths) {
+      expect.soft((await page.goto(path))?.status(), path).toBe(200);
+      expect.soft(new URL(page.url()).pathname, path).toBe(path);
+      await expect.soft(page.getByRole("heading", { level: 1 }), path).toHaveCount(1);
+      // What only a script could do is not offered.
+      await expect.soft(page.getByRole("button", { name: /^Copy|passkey$/ }), path).toHaveCount(0);
+    }
+  });
+}

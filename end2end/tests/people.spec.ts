@@ -1,40 +1,11 @@
 // People's own flows, from their first letter to their second factor, with scripts on and off. The codes come from a
 // library that shares nothing with ours.
-import { generateSync } from "otplib";
-import { expect, mailed, owner, password, press, test, unique, type Page } from "../support";
+import { address, code, enrol, expect, mailed, owner, password, press, signInWith, test, type Page } from "../support";
 
 const chosen = "zebra kiosk mandolin";
 
-function address() {
-  return `${unique("person").replace(" ", "-")}@example.test`;
-}
-
-async function signInWith(page: Page, email: string, secret: string) {
-  await page.goto("/login");
-  await page.getByLabel("Email").fill(email);
-  await page.getByLabel("Password").fill(secret);
-  await page.getByRole("button", { name: "Sign in", exact: true }).click();
-}
-
 async function signOut(page: Page) {
   await page.context().clearCookies();
-}
-
-/** A code of a later step than the last one that was used: each counts once. */
-function code(secret: string, steps = 0) {
-  return generateSync({ secret, epoch: Math.floor(Date.now() / 1000) + 30 * steps });
-}
-
-async function enrol(page: Page) {
-  await page.goto("/settings/security");
-  await page.getByRole("link", { name: "Set up" }).first().click();
-  const manual = (await page.locator("#manual").innerText()).replaceAll(/\s/g, "");
-  await page.getByLabel("Type the code that it shows").fill(code(manual, -1));
-  await page.getByLabel("Password", { exact: true }).fill(password);
-  await press(page, "Set up authenticator");
-  const codes = await page.getByRole("list", { name: "Recovery codes" }).getByRole("listitem").allInnerTexts();
-  expect(codes).toHaveLength(10);
-  return { manual, codes };
 }
 
 for (const scripts of [true, false]) {
