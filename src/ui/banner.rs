@@ -45,8 +45,8 @@ pub fn ActingBarView(bar: ActingBar) -> impl IntoView {
                     " "
                     {bar.reason}
                 </p>
-                <Button kind=Kind::Outline size=Size::Row busy="Ending\u{2026}">
-                    "End"
+                <Button kind=Kind::Outline size=Size::Row busy="Stopping\u{2026}">
+                    "Stop acting"
                 </Button>
             </form>
         </section>

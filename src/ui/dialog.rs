@@ -57,8 +57,8 @@ pub fn DialogFoot(
         cancel_label
     };
     view! {
-        <footer class="flex flex-wrap justify-end gap-2 p-6">
-            <a class="btn btn-outline max-sm:flex-1" href=cancel data-dialog-close>
+        <footer class="flex flex-wrap justify-end gap-2 p-6 *:max-sm:flex-1">
+            <a class="btn btn-outline" href=cancel data-dialog-close>
                 {label}
             </a>
             {children()}

@@ -55,7 +55,7 @@ pub fn Filters(
             <form method=if post { "post" } else { "get" } action=action role="search" aria-label="Filters" class="flex flex-wrap items-center gap-2 *:max-sm:flex-1 *:max-sm:basis-36">
                 {(!env.is_empty()).then(|| view! { <input type="hidden" name="env" value=env /> })}
                 {children()}
-                <button type="submit" class="btn btn-outline">
+                <button type="submit" class="btn btn-outline max-sm:flex-none!">
                     <Icon name=IconName::Filter />
                     "Filter"
                 </button>

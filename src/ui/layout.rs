@@ -462,19 +462,22 @@ fn top_bar(
             Some(view! { <Segmented label="Environment" segments=segments /> }.into_any())
         }
     };
-    let ground = if operator {
-        "bg-solid text-on-solid"
+    let (ground, stacked) = if operator {
+        (
+            "bg-solid text-on-solid",
+            "max-md:flex-col max-md:items-start max-md:gap-0.5",
+        )
     } else {
-        ""
+        ("", "")
     };
     view! {
         <div class=format!("flex flex-wrap items-center gap-x-3 gap-y-2 px-4 py-2 md:min-h-13 md:flex-nowrap md:px-6 md:py-0 {ground}")>
             <button type="button" class="btn btn-outline btn-icon md:hidden" popovertarget="rail" aria-label="Open menu">
                 <Icon name=IconName::Menu />
             </button>
-            <div class="flex min-w-0 flex-1 items-center gap-1.5">
+            <div class=format!("flex min-w-0 flex-1 items-center gap-1.5 {stacked}")>
                 {operator.then(|| view! { <span class="mr-2 rounded-[4px] border px-1.5 text-tag uppercase">"Operator"</span> })}
-                {crumbs} <h1 class="truncate text-h1">{title}</h1>
+                {crumbs} <h1 class="text-h1 max-md:line-clamp-2 md:truncate">{title}</h1>
             </div>
             <div class="order-last flex w-full items-center gap-3 md:order-none md:w-auto">
                 {environments}

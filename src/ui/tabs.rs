@@ -71,7 +71,7 @@ pub fn Tabs(#[prop(into)] label: String, tabs: Vec<Tab>) -> impl IntoView {
         .collect_view();
     view! {
         <nav aria-label=label class="mb-4 border-b border-line">
-            <ul class="flex flex-wrap gap-x-5">{tabs}</ul>
+            <ul class="flex flex-wrap gap-x-5 max-sm:gap-x-3 max-sm:text-small">{tabs}</ul>
         </nav>
     }
 }

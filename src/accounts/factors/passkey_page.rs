@@ -116,7 +116,7 @@ fn list(here: &Here, held: Vec<store::Passkey>, on: bool) -> AnyView {
             };
             Row {
                 cells: vec![
-                    passkey.name.clone().into_any(),
+                    view! { <span class="wrap-anywhere">{passkey.name.clone()}</span> }.into_any(),
                     view! { <RelativeTime at=passkey.created_at now=now zone=zone /> }.into_any(),
                     last,
                 ],
@@ -189,7 +189,7 @@ fn add_form(answer: &Answer) -> AnyView {
             <p class="text-ink-2" data-passkey-missing hidden>
                 "This browser offers no passkeys on this page. They need a recent browser and a secure connection."
             </p>
-            <form method="post" action=PAGE class="space-y-4" data-passkey=passkeys::REGISTER hidden>
+            <form method="post" action=PAGE class="space-y-6" data-passkey=passkeys::REGISTER hidden>
                 <input type="hidden" name="passkey" autocomplete="off" />
                 <Field
                     label="Name"
@@ -206,7 +206,7 @@ fn add_form(answer: &Answer) -> AnyView {
                     what: "add a passkey to your account".to_owned(),
                     submit: "Add passkey",
                     busy: "Adding\u{2026}",
-                    cancel: String::new(),
+                    cancel: "/settings/security".to_owned(),
                     kept: "",
                     danger: false,
                     dialog: false,

@@ -95,7 +95,7 @@ fn account(here: &Here) -> AnyView {
                 <p class="max-w-[68ch] text-ink-2">
                     "One file with what is kept about you: profile, memberships, sessions, browsers, factors, notices, your keys, and what you did. No secret is in it."
                 </p>
-                <LinkButton href=format!("{HERE}/export")>"Download your data"</LinkButton>
+                <LinkButton href=format!("{HERE}/export")>"Download your data\u{2026}"</LinkButton>
             </section>
             <section class="card space-y-3 p-4" aria-labelledby="close">
                 <h2 id="close" class="text-h2">
@@ -105,7 +105,7 @@ fn account(here: &Here) -> AnyView {
                     "You leave every workspace, and your name, address and factors are erased. The next page says what happens to your keys before anything is done."
                 </p>
                 <LinkButton href=format!("{HERE}/close") kind=Kind::Danger>
-                    "Close account"
+                    "Close account\u{2026}"
                 </LinkButton>
             </section>
         },
@@ -177,10 +177,10 @@ fn close(here: &Here, standings: &[Standing]) -> AnyView {
             let banner = Banner {
                 tone: Tone::Warning,
                 lead: format!("You are the last owner of \u{201c}{}\u{201d}.", standing.workspace),
-                text: "Others are members, and somebody has to own it. Transfer it to one of them, then come back."
+                text: "Others are members, and somebody has to own it. Hand it over to one of them, then come back."
                     .to_owned(),
                 link: Some((
-                    "Transfer ownership".to_owned(),
+                    "Hand the workspace over".to_owned(),
                     "/settings/workspace/transfer".to_owned(),
                 )),
             };

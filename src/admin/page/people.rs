@@ -99,7 +99,7 @@ fn people(here: &Here, listed: &Listed<PersonRow>) -> AnyView {
             span: Span::None,
             toasts: done(&[(
                 "reset",
-                "Factors reset. The person and all operators were told.",
+                "Second factors reset. The person and all operators were told.",
             )]),
             ..Head::default()
         },
@@ -129,7 +129,7 @@ fn person(here: &Here, row: &PersonRow) -> Row {
         view! {
             <RowMenu label=format!("Actions for {}", row.name)>
                 <a class="menu-item" href=reset data-dialog>
-                    "Reset factors\u{2026}"
+                    "Reset second factors\u{2026}"
                 </a>
             </RowMenu>
         }
@@ -182,25 +182,25 @@ pub fn ResetFactorsPage() -> impl IntoView {
 fn reset_page(row: &PersonRow) -> AnyView {
     let failure = frame::failure(&Answer::here());
     let items = vec![
-        Fact::new("Email", row.email.clone()),
+        Fact::new("E-mail address", row.email.clone()),
         Fact::new("Holds", factors(row)),
     ];
     let proof = confirm(Confirm {
         action: Action::ResetFactors,
         what: format!("reset the second factors of {}", row.name),
-        submit: "Reset factors",
+        submit: "Reset second factors",
         busy: "Resetting\u{2026}",
         cancel: "/admin/people".to_owned(),
         kept: "Your reason is kept.",
         danger: true,
         dialog: true,
     });
-    let title = format!("Reset the factors of {}?", row.name);
+    let title = format!("Reset the second factors of {}?", row.name);
     let action = format!("/admin/people/{}/reset-factors", row.id);
     framed(
         Head {
-            heading: "Reset factors".to_owned(),
-            title: "Reset factors",
+            heading: "Reset second factors".to_owned(),
+            title: "Reset second factors",
             crumbs: vec![Crumb::new("People", "/admin/people")],
             span: Span::None,
             width: Width::Form,
@@ -209,7 +209,7 @@ fn reset_page(row: &PersonRow) -> AnyView {
         view! {
             <DialogPage
                 title=title
-                lead="Authenticator, passkeys, recovery codes and PIN are removed and all sessions end. The password stays. Make sure first that it is them who ask."
+                lead="Authenticator, passkeys, recovery codes and PIN are removed and all sessions end. The password stays. Make sure first that it is they who ask."
             >
                 <form method="post" action=action>
                     <DialogBody>

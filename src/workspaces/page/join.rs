@@ -6,6 +6,7 @@ use leptos_router::hooks::use_query_map;
 
 use crate::{
     accounts::{self, Viewer, viewer},
+    error::{UiError, UiErrorKind},
     frame,
     server::{
         error::AppError,
@@ -37,10 +38,18 @@ pub fn JoinPage() -> impl IntoView {
             let roles = policy::in_words(&view::grants(&row.roles)?);
             Ok((row, space, roles))
         };
-        let (row, space, roles) = find.await.map_err(AppError::into_ui)?;
-        Ok((state.profile.name.clone(), token, row, space, roles))
+        let brand = state.profile.name.clone();
+        match find.await.map_err(AppError::into_ui) {
+            Ok((row, space, roles)) => Ok((brand, Ok((token, row, space, roles)))),
+            Err(error) if error.kind == UiErrorKind::NotFound => Ok((brand, Err(error))),
+            Err(error) => Err(error),
+        }
     };
-    frame::loaded(load, move |(brand, token, row, space, roles)| {
+    frame::loaded(load, move |(brand, found)| {
+        let (token, row, space, roles) = match found {
+            Ok(found) => found,
+            Err(error) => return dead(brand, &error),
+        };
         let viewer = viewer::optional();
         let what = invited(&answer, viewer.as_ref(), &token, &row, &space);
         view! {
@@ -59,6 +68,27 @@ pub fn JoinPage() -> impl IntoView {
         }
         .into_any()
     })
+}
+
+/// An invitation that nobody can use, with the way on.
+fn dead(brand: String, error: &UiError) -> AnyView {
+    frame::set_status(error);
+    let message = error.message.clone();
+    let (href, label) = if viewer::optional().is_some() {
+        ("/dashboard", "Go to the overview")
+    } else {
+        ("/login", "Sign in")
+    };
+    view! {
+        <Title text=format!("Invitation \u{b7} {brand}") />
+        <Plain title="This link doesn\u{2019}t open anything" brand=brand>
+            <p role="alert">{message}</p>
+            <div class="mt-4">
+                <LinkButton href=href>{label}</LinkButton>
+            </div>
+        </Plain>
+    }
+    .into_any()
 }
 
 /// What the person can do with the invitation.

@@ -69,6 +69,7 @@ fn lacking(members: &[Member]) -> String {
     match (without, members.len()) {
         (0, _) => "Every member has one.".to_owned(),
         (_, 1) => "You have none yet.".to_owned(),
+        (without, all) if without == all => "No member has one yet.".to_owned(),
         (without, all) => format!("{without} of {all} members have none yet."),
     }
 }
@@ -165,7 +166,9 @@ fn name(data: &Loaded) -> AnyView {
                 <p class="text-small text-ink-2">
                     "Id " <code class="font-mono text-mono wrap-anywhere">{data.space.id.clone()}</code>
                 </p>
-                <Button busy="Renaming\u{2026}">"Rename workspace"</Button>
+                <Button kind=Kind::Solid busy="Renaming\u{2026}">
+                    "Rename workspace"
+                </Button>
             </form>
         },
     )
