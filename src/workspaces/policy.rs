@@ -445,12 +445,19 @@ mod tests {
     }
 
     #[test]
-    fn an_acting_operator_neither_makes_nor_changes_owners() {
+    fn an_acting_operator_lets_nobody_in_and_changes_no_owner() {
         let acting = Roles::of_operator();
         let owning = Grants::of(&[Owner]);
         assert!(invite(actor("a", &acting), &owning).is_err());
         assert!(remove(actor("a", &acting), "b", &owning, true).is_err());
-        assert!(invite(actor("a", &acting), &Grants::of(&[Developer])).is_ok());
+        for role in [Developer, Checker, Admin] {
+            let gained = Grants::of(&[Auditor, role]);
+            assert!(invite(actor("a", &acting), &gained).is_err());
+            let before = Grants::of(&[Auditor]);
+            assert!(change(actor("a", &acting), "b", &before, &gained, true).is_err());
+            assert!(change(actor("a", &acting), "b", &gained, &before, true).is_ok());
+        }
+        assert!(invite(actor("a", &acting), &Grants::of(&[Auditor])).is_ok());
     }
 
     #[test]

@@ -224,7 +224,7 @@ fn consequences(here: &Here, standings: &[Standing]) -> AnyView {
             let what = match (&standing.fate, active) {
                 (Fate::Left { .. }, 0) => "You leave it. You own no active key there.".to_owned(),
                 (Fate::Left { .. }, _) => {
-                    format!("You leave it. Your {keys} there: as you choose below.")
+                    format!("You leave it. What happens to your {keys} there you choose below.")
                 }
                 (Fate::Closed, 0) => "You are its only member: it is closed.".to_owned(),
                 (Fate::Closed, _) => {
