@@ -34,7 +34,7 @@ for (const scripts of [true, false]) {
         expect((await page.goto("/audit"))?.status()).toBe(200);
         await expect(page.getByText(`Began to act here as operator: “${reason}”`)).toBeVisible();
 
-        await bar.getByRole("button", { name: "End" }).click();
+        await bar.getByRole("button", { name: "Stop acting" }).click();
         await expect(bar).toHaveCount(0);
         expect((await page.request.get("/keys", { maxRedirects: 0 })).status()).not.toBe(200);
         await other.goto("/keys");
@@ -54,14 +54,14 @@ for (const scripts of [true, false]) {
       await signIn(page, operator);
       await page.goto(`/admin/people?q=${encodeURIComponent(email)}`);
       await page.getByLabel("Actions for Olu Ferreira").click();
-      await page.getByRole("link", { name: "Reset factors…" }).click();
+      await page.getByRole("link", { name: "Reset second factors…" }).click();
       await expect(page.getByText("Password, authenticator, 10 recovery codes")).toHaveCount(scripts ? 2 : 1);
       // Not without saying why.
       await page.getByLabel("Reason").fill("x");
-      expect((await confirmed(page, "Reset factors")).status()).toBe(422);
+      expect((await confirmed(page, "Reset second factors")).status()).toBe(422);
       await page.getByLabel("Reason").fill(reason);
-      await confirmed(page, "Reset factors");
-      await expect(page.getByText("Factors reset. The person and all operators were told.")).toBeVisible();
+      await confirmed(page, "Reset second factors");
+      await expect(page.getByText("Second factors reset. The person and all operators were told.")).toBeVisible();
 
       // Their sessions ended with it, and the password alone signs in.
       await theirs.goto("/keys");

@@ -50,13 +50,19 @@ pub async fn charge_too(
 ) -> Result<i64, AppError> {
     let charged = charge(state, subject, allowance).await;
     if charged.is_err() {
-        let mut tx = state.db.begin().await?;
-        for subject in before {
-            store::give_back_try(&mut tx, subject).await?;
-        }
-        tx.commit().await?;
+        give_back(state, before).await?;
     }
     charged
+}
+
+/// Nobody is charged for this try.
+pub async fn give_back(state: &AppState, subjects: &[&str]) -> Result<(), AppError> {
+    let mut tx = state.db.begin().await?;
+    for subject in subjects {
+        store::give_back_try(&mut tx, subject).await?;
+    }
+    tx.commit().await?;
+    Ok(())
 }
 
 /// Judges a try that was charged to these subjects. If it cannot be judged, nobody is charged for it.
@@ -67,11 +73,7 @@ pub async fn judged(
 ) -> Result<bool, AppError> {
     let outcome = judging.await;
     if outcome.is_err() {
-        let mut tx = state.db.begin().await?;
-        for subject in subjects {
-            store::give_back_try(&mut tx, subject).await?;
-        }
-        tx.commit().await?;
+        give_back(state, subjects).await?;
     }
     outcome
 }

@@ -31,7 +31,7 @@ use crate::{
 
 /// Letters that strangers may have sent from one address, to whomever.
 const LETTERS_PER_PLACE: Allowance = Allowance {
-    failures: 20,
+    failures: 50,
     window: Some(HOUR),
 };
 /// Letters of one kind that strangers may have sent to one address. What exceeds it is dropped without a word, since the
@@ -59,11 +59,12 @@ struct Pending {
     next: String,
 }
 
-/// Counts a letter that was asked for from this place.
-async fn may_ask(state: &AppState, from: Option<IpAddr>) -> Result<(), AppError> {
+/// Counts a letter that was asked for from this place. Gives what it is counted under.
+async fn may_ask(state: &AppState, from: Option<IpAddr>) -> Result<String, AppError> {
     let place = from.map_or_else(|| "unknown".to_owned(), place_of);
-    tries::charge(state, &format!("letters:{place}"), LETTERS_PER_PLACE).await?;
-    Ok(())
+    let subject = format!("letters:{place}");
+    tries::charge(state, &subject, LETTERS_PER_PLACE).await?;
+    Ok(subject)
 }
 
 /// Whether a letter for this purpose may go to this address. Each purpose is counted by itself, so that letters about
@@ -91,11 +92,19 @@ pub async fn sign_up(
     let name = policy::name("name", name)?;
     let email = policy::email("email", email)?;
     // Before anything that costs: hashing is what a stranger could keep us busy with.
-    may_ask(state, from).await?;
-    let password_hash = state
-        .hasher
-        .hash_new("password", password, &[&name, &email, &state.profile.name])
-        .await?;
+    let asked = may_ask(state, from).await?;
+    let hashing =
+        state
+            .hasher
+            .hash_new("password", password, &[&name, &email, &state.profile.name]);
+    let password_hash = match hashing.await {
+        Ok(hash) => hash,
+        // Nothing was sent for a password that is refused, and trying another is no offence.
+        Err(error) => {
+            tries::give_back(state, &[&asked]).await?;
+            return Err(error);
+        }
+    };
     if !may_write(state, Purpose::SignUp.as_str(), &email).await? {
         return Ok(());
     }
