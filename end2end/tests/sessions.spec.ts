@@ -60,7 +60,7 @@ for (const scripts of [true, false]) {
 
         await theirs.goto("/settings/account");
         await theirs.getByRole("link", { name: "Close account" }).click();
-        await expect(theirs.getByRole("region", { name: "What happens" })).toContainText("You leave it. Your 1 active key there: as you choose below.");
+        await expect(theirs.getByRole("region", { name: "What happens" })).toContainText("You leave it. What happens to your 1 active key there you choose below.");
         await theirs.getByRole("radio", { name: choice }).check();
         await theirs.getByLabel("Your e-mail address").fill(address());
         expect((await confirmed(theirs, "Close account")).status()).toBe(422);
@@ -88,7 +88,7 @@ for (const scripts of [true, false]) {
       const other = await member(page, { cli, browser, portal }, ["developer"]);
       await page.goto("/settings/account/close");
       await expect(page.getByText("It needs another owner before you can leave.")).toBeVisible();
-      await expect(page.getByRole("link", { name: "Transfer ownership" })).toBeVisible();
+      await expect(page.getByRole("link", { name: /Hand the workspace over|Hand it over/ })).toBeVisible();
       await expect(page.getByRole("button", { name: "Close account" })).toHaveCount(0);
       await other.page.context().close();
     });

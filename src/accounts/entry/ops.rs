@@ -93,10 +93,8 @@ pub async fn sign_up(
     let email = policy::email("email", email)?;
     // Before anything that costs: hashing is what a stranger could keep us busy with.
     let asked = may_ask(state, from).await?;
-    let hashing =
-        state
-            .hasher
-            .hash_new("password", password, &[&name, &email, &state.profile.name]);
+    let about = [name.as_str(), &email, &state.profile.name];
+    let hashing = state.hasher.hash_new("password", password, &about);
     let password_hash = match hashing.await {
         Ok(hash) => hash,
         // Nothing was sent for a password that is refused, and trying another is no offence.
