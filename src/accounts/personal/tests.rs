@@ -204,7 +204,7 @@ on_both_engines! {
 
         let page = app.get("/settings/account/close", Some(&leaver)).await;
         assert_eq!(page.status, StatusCode::OK);
-        assert!(page.body.contains("Your 1 active key there: as you choose below."), "{}", page.body);
+        assert!(page.body.contains("What happens to your 1 active key there you choose below."), "{}", page.body);
         let wrong = app.post("/settings/account/close", Some(&leaver), &[
             ("email", owner.email.as_str()), ("keys", "revoke"), ("factor", "password"), ("proof", PASSWORD),
         ]).await;
