@@ -265,11 +265,6 @@ pub async fn erase_address(tx: &mut Tx, email_folded: &str, erased: &str) -> Res
     )?;
     crate::execute!(
         tx,
-        "delete from links where user_id is null and lower(data) like $1 escape '\\'",
-        &pattern
-    )?;
-    crate::execute!(
-        tx,
         "update mails set last_error = null where lower(last_error) like $1 escape '\\'",
         &pattern
     )?;

@@ -174,7 +174,7 @@ on_both_engines! {
         let leaver = app.member(&workspace, &[Role::Developer, Role::Checker]).await;
         rename(&app, &leaver).await;
         let (key, secret) = own_key(&app, &leaver, "POS").await;
-        // What other features keep: a notice to somebody else, an invitation to this address, one sent, a sign-up link.
+        // What other features keep: a notice to somebody else, an invitation to this address, one sent.
         let mut tx = app.state.db.begin().await.expect("a transaction");
         let notice = Notice {
             kind: Kind::Membership,
@@ -194,10 +194,6 @@ on_both_engines! {
             "insert into invitations (id, workspace_id, email, email_folded, roles, token_hash, invited_by, created_at, expires_at)
              select 'inv_2', $1, $2, $2, 'developer', id_hash, $3, 1, 2 from devices where user_id = $3",
             &[&workspace, "new@example.test", &leaver.id]).await;
-        change(&app,
-            "insert into links (token_hash, purpose, user_id, data, created_at, expires_at)
-             select id_hash, 'sign_up', null, $2, 1, 2 from devices where user_id = $1 and $3 = ''",
-            &[&leaver.id, &json!({ "email": leaver.email }).to_string()]).await;
         for text in [leaver.email.as_str(), NAME] {
             assert!(tables_with(&app, text).await.len() >= 2, "it is there before");
         }
