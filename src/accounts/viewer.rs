@@ -142,16 +142,14 @@ async fn find(
     session: &Session,
     address: Option<IpAddr>,
 ) -> Result<Option<Viewer>, AppError> {
-    let failed =
-        |error: tower_sessions::session::Error| AppError::Internal(format!("session: {error}"));
     let Some((user_id, epoch)) = session::user(session, state.clock.now())
         .await
-        .map_err(failed)?
+        .map_err(session::failed)?
     else {
         return Ok(None);
     };
-    let chosen = session::workspace(session).await.map_err(failed)?;
-    let act = session::act(session).await.map_err(failed)?;
+    let chosen = session::workspace(session).await.map_err(session::failed)?;
+    let act = session::act(session).await.map_err(session::failed)?;
     let mut reader = state.db.read().await?;
     let Some(user) = store::by_id(&mut reader, &user_id)
         .await?

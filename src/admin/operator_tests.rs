@@ -200,6 +200,19 @@ on_both_engines! {
         assert_eq!(app.get("/admin", Some(&kim)).await.status, StatusCode::NOT_FOUND);
     }
 
+    async fn an_operator_who_closes_their_account_stops_acting_on_the_record(test: TestDb) {
+        let app = TestApp::start(test).await;
+        let globex = app.workspace("Globex").await;
+        let mut kim = app.person(None, true).await;
+        app.act(&mut kim, &globex, REASON).await;
+        let email = kim.email.clone();
+        let closed = app.post("/settings/account/close", Some(&kim), &[
+            ("email", email.as_str()), ("keys", "revoke"), ("factor", "password"), ("proof", PASSWORD),
+        ]).await;
+        assert_eq!(closed.status, StatusCode::SEE_OTHER, "{}", closed.body);
+        assert_eq!(actions(&app, &globex).await, ["operator.acting_started", "operator.acting_ended"]);
+    }
+
     async fn an_operator_who_is_a_member_acts_as_operator_alone(test: TestDb) {
         let app = TestApp::start(test).await;
         let (acme, globex) = (app.workspace("Acme").await, app.workspace("Globex").await);

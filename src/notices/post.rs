@@ -5,10 +5,7 @@ use axum::response::Response;
 use super::{Kind, Ways, ops, reading};
 use crate::{
     accounts::session,
-    server::{
-        error::AppError,
-        page::{Outcome, Submission},
-    },
+    server::page::{Outcome, Submission},
 };
 
 /// Opens a notice, or marks all that were shown as read.
@@ -29,7 +26,7 @@ pub async fn read(submission: Submission) -> Response {
             {
                 session::choose_workspace(&form.session, &id)
                     .await
-                    .map_err(|error| AppError::Internal(format!("session: {error}")))?;
+                    .map_err(session::failed)?;
             }
             Ok(Outcome::Go(opened.path))
         })

@@ -1,10 +1,6 @@
 //! The forms of this feature.
 
-use axum::{
-    extract::Path,
-    http::{HeaderValue, header},
-    response::Response,
-};
+use axum::{extract::Path, response::Response};
 
 use super::{Grants, ops, policy, store, view};
 use crate::{
@@ -24,7 +20,7 @@ use crate::{
 async fn choose(form: &Submission, workspace_id: &str) -> Result<(), AppError> {
     session::choose_workspace(&form.session, workspace_id)
         .await
-        .map_err(|error| AppError::Internal(format!("session: {error}")))
+        .map_err(session::failed)
 }
 
 pub async fn create(submission: Submission) -> Response {
@@ -48,7 +44,7 @@ fn asked(form: &Submission) -> Result<Grants, Vec<FieldError>> {
 }
 
 pub async fn invite(submission: Submission) -> Response {
-    let response = submission
+    submission
         .answer(async |form| {
             if form.wants_another_factor() {
                 return Ok(Outcome::Again);
@@ -70,12 +66,11 @@ pub async fn invite(submission: Submission) -> Response {
             let link = ops::invite(state, viewer, &email, &grants, proof).await?;
             Ok(Outcome::Show(Once::Invitation { email, link }))
         })
-        .await;
-    unkept(response)
+        .await
 }
 
 pub async fn renew(Path(id): Path<String>, submission: Submission) -> Response {
-    let response = submission
+    submission
         .answer(async |form| {
             let (state, viewer) = (&form.state, form.viewer()?);
             // What is not there asks for no proof.
@@ -88,8 +83,7 @@ pub async fn renew(Path(id): Path<String>, submission: Submission) -> Response {
             let (email, link) = ops::renew(state, viewer, &id, proof).await?;
             Ok(Outcome::Show(Once::Invitation { email, link }))
         })
-        .await;
-    unkept(response)
+        .await
 }
 
 /// Whether the invitation is one of this workspace that waits.
@@ -104,14 +98,6 @@ async fn waiting(form: &Submission, id: &str) -> Result<(), AppError> {
     } else {
         Err(AppError::not_found())
     }
-}
-
-/// An answer with a link that stands for its reader is kept nowhere.
-fn unkept(mut response: Response) -> Response {
-    response
-        .headers_mut()
-        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }
 
 pub async fn withdraw(Path(id): Path<String>, submission: Submission) -> Response {

@@ -67,26 +67,27 @@ pub async fn begin(tx: &mut Tx, viewer: &Viewer) -> Result<(), AppError> {
 }
 
 /// Which second factors a person has.
-struct Held {
-    totp: bool,
-    passkey: bool,
+pub struct Held {
+    pub totp: bool,
+    /// How many.
+    pub passkeys: i64,
 }
 
 impl Held {
     fn any(&self) -> bool {
-        self.totp || self.passkey
+        self.totp || self.passkeys > 0
     }
 }
 
 /// As they stand now; nothing else changes them before the transaction ends.
-async fn held(tx: &mut Tx, viewer: &Viewer) -> Result<Held, AppError> {
+pub async fn held(tx: &mut Tx, viewer: &Viewer) -> Result<Held, AppError> {
     tx.serialise(&format!("factors:{}", viewer.user_id)).await?;
     let user = people::by_id(tx, &viewer.user_id)
         .await?
         .ok_or_else(AppError::not_found)?;
     Ok(Held {
         totp: user.totp > 0,
-        passkey: user.passkeys > 0,
+        passkeys: user.passkeys,
     })
 }
 
@@ -109,11 +110,11 @@ pub async fn remove_totp(state: &AppState, viewer: &Viewer, proof: Proof) -> Res
         .consume(&mut tx, state, viewer, Action::RemoveFactor, &removal())
         .await?;
     let held = held(&mut tx, viewer).await?;
-    may_lose_one(viewer, held.totp && held.passkey)?;
+    may_lose_one(viewer, held.passkeys > 0)?;
     if !store::delete_totp(&mut tx, &viewer.user_id).await? {
         return Err(AppError::not_found());
     }
-    if !held.passkey {
+    if held.passkeys == 0 {
         store::delete_recovery_codes(&mut tx, &viewer.user_id).await?;
     }
     let entry = viewer.entry("totp.removed", &viewer.user_id, json!({}));
@@ -131,17 +132,21 @@ pub async fn remove_totp(state: &AppState, viewer: &Viewer, proof: Proof) -> Res
 
 /// Refuses to take the only second factor from somebody whose workspace asks for one.
 pub fn may_lose_one(viewer: &Viewer, has_another: bool) -> Result<(), AppError> {
-    let required = viewer
-        .workspace
-        .as_ref()
-        .is_some_and(|workspace| workspace.require_second_factor);
-    if required && !has_another {
-        return Err(AppError::told(
-            UiErrorKind::Conflict,
-            "Your workspace asks its members for a second factor, and this is your only one. Add another first.",
-        ));
+    match kept_because(viewer, has_another) {
+        Some(reason) => Err(AppError::told(UiErrorKind::Conflict, reason)),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// Why a factor can't be removed, where the person has no other second factor beside it.
+pub fn kept_because(viewer: &Viewer, has_another: bool) -> Option<String> {
+    let workspace = viewer.workspace.as_ref()?;
+    (workspace.require_second_factor && !has_another).then(|| {
+        format!(
+            "This is your only second factor, and {} asks its members for one. Add another first.",
+            workspace.name
+        )
+    })
 }
 
 /// Replaces the viewer's recovery codes.

@@ -7,7 +7,7 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
-use super::{page::recovery_codes, passkeys, store};
+use super::{ops::kept_because, page::recovery_codes, passkeys, store};
 use crate::{
     accounts::{
         Viewer,
@@ -249,7 +249,7 @@ fn remove_page(here: &Here, passkey: &store::Passkey, others: bool) -> AnyView {
     let lead = format!(
         "{last} It signs you in no more, here or anywhere. Your device may go on showing it; delete it there too."
     );
-    let kept = passkeys::kept_because(viewer, others || viewer.has_totp);
+    let kept = kept_because(viewer, others || viewer.has_totp);
     let end = if let Some(reason) = kept {
         view! {
             <DialogBody>

@@ -25,7 +25,7 @@ use webauthn_rs::prelude::{
 use zeroize::Zeroizing;
 
 use super::{
-    ops::{begin as begin_change, first_codes},
+    ops::{begin as begin_change, first_codes, held as factors_now, may_lose_one},
     store,
 };
 use crate::{
@@ -438,12 +438,9 @@ pub async fn remove(
     proof
         .consume(&mut tx, state, viewer, Action::RemoveFactor, &removing(id))
         .await?;
-    tx.serialise(&one_at_a_time(user_id)).await?;
-    let others = store::passkeys(&mut tx, user_id).await?.len() > 1
-        || store::totp(&mut tx, user_id).await?.is_some();
-    if let Some(reason) = kept_because(viewer, others) {
-        return Err(AppError::told(UiErrorKind::Conflict, reason));
-    }
+    let held = factors_now(&mut tx, viewer).await?;
+    let others = held.totp || held.passkeys > 1;
+    may_lose_one(viewer, others)?;
     if !store::delete_passkey(&mut tx, user_id, id).await? {
         return Err(AppError::not_found());
     }
@@ -465,17 +462,6 @@ pub async fn remove(
     Ok(())
 }
 
-/// Why a passkey can't be removed, where the person has no other second factor beside it.
-pub fn kept_because(viewer: &Viewer, has_others: bool) -> Option<String> {
-    let workspace = viewer.workspace.as_ref()?;
-    (workspace.require_second_factor && !has_others).then(|| {
-        format!(
-            "This is your only second factor, and {} asks its members for one. Add another first.",
-            workspace.name
-        )
-    })
-}
-
 /// What the proof for adding a passkey is bound to.
 pub fn adding(name: &str) -> Value {
     json!({ "passkey": name })
@@ -495,11 +481,6 @@ fn notice(subject: &str, text: String) -> Notice<'static> {
         action: "See your passkeys",
         path: "/settings/security/passkeys".to_owned(),
     }
-}
-
-/// Adding and removing factors of one person take turns: a maximum and a last one are counted.
-fn one_at_a_time(user_id: &str) -> String {
-    format!("factors:{user_id}")
 }
 
 async fn held(state: &AppState, user_id: &str) -> Result<Vec<Passkey>, AppError> {

@@ -1,9 +1,6 @@
 //! The forms of this feature.
 
-use axum::{
-    http::{HeaderValue, header},
-    response::Response,
-};
+use axum::response::Response;
 use serde_json::json;
 
 use super::{ops, totp};
@@ -15,16 +12,8 @@ use crate::{
     },
 };
 
-/// What holds codes is kept by nobody on the way.
-fn unstored(mut response: Response) -> Response {
-    response
-        .headers_mut()
-        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
-}
-
 pub async fn enrol(submission: Submission) -> Response {
-    let response = submission
+    submission
         .answer(async |form| {
             let (state, viewer) = (&form.state, form.viewer()?);
             if form.wants_another_factor() {
@@ -46,8 +35,7 @@ pub async fn enrol(submission: Submission) -> Response {
                 None => Ok(Outcome::Go("/settings/security?done=totp".to_owned())),
             }
         })
-        .await;
-    unstored(response)
+        .await
 }
 
 pub async fn remove(submission: Submission) -> Response {
@@ -71,7 +59,7 @@ pub async fn remove(submission: Submission) -> Response {
 }
 
 pub async fn renew_codes(submission: Submission) -> Response {
-    let response = submission
+    submission
         .answer(async |form| {
             let (state, viewer) = (&form.state, form.viewer()?);
             if form.wants_another_factor() {
@@ -84,6 +72,5 @@ pub async fn renew_codes(submission: Submission) -> Response {
             let codes = ops::renew_codes(state, viewer, proof).await?;
             Ok(Outcome::Show(Once::RecoveryCodes(codes)))
         })
-        .await;
-    unstored(response)
+        .await
 }

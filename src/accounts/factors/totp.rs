@@ -107,21 +107,9 @@ pub async fn enrol(
     sealed: &str,
     code: &str,
 ) -> Result<(), AppError> {
-    let secret = offered(state, user_id, sealed).ok_or_else(|| {
-        AppError::field(
-            "code",
-            "This form is more than an hour old. Scan the new picture.",
-        )
-    })?;
-    let now = state.clock.now();
-    let step = fitting_step(&secret, code, now)?.ok_or_else(|| {
-        AppError::field(
-            "code",
-            "That code doesn't fit. Type the one that is shown now; is the clock of the device right?",
-        )
-    })?;
+    let (secret, step) = check(state, user_id, sealed, code)?;
     let kept = state.sealer.seal(&state.rng, &place(user_id), &secret);
-    store::set_totp(tx, user_id, &kept, step, now).await?;
+    store::set_totp(tx, user_id, &kept, step, state.clock.now()).await?;
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use crate::{
         sessions::{self, listed},
         step_up::{self, Action, Proof},
     },
-    audit,
+    admin, audit,
     db::{Reader, Tx},
     error::UiErrorKind,
     keys::{self, store::KeyRow},
@@ -409,6 +409,7 @@ async fn erase(
         };
         audit::record(tx, &entry, now).await?;
     }
+    admin::ops::end_acts(tx, state, &user.id).await?;
     store::end_offers(tx, &user.id, now).await?;
     store::delete_rows(tx, &user.id).await?;
     for factor in Factor::ALL {

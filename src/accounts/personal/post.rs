@@ -74,10 +74,7 @@ pub async fn close(submission: Submission) -> Response {
             }
             let proof = step_up::prove_form(form, Action::CloseAccount, &choice).await?;
             ops::close(state, viewer, choice, proof).await?;
-            form.session
-                .flush()
-                .await
-                .map_err(|error| AppError::Internal(format!("session: {error}")))?;
+            form.session.flush().await.map_err(session::failed)?;
             Ok(Outcome::Go("/login?done=closed".to_owned()))
         })
         .await

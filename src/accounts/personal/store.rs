@@ -224,12 +224,6 @@ pub async fn end_offers(tx: &mut Tx, user_id: &str, now: Millis) -> Result<(), D
         user_id,
         now
     )?;
-    crate::execute!(
-        tx,
-        "update operator_acts set ended_at = $2 where operator_id = $1 and ended_at is null",
-        user_id,
-        now
-    )?;
     Ok(())
 }
 
