@@ -315,8 +315,13 @@ export async function signInWith(page: Page, email: string, secret: string) {
   await page.getByRole("button", { name: "Sign in", exact: true }).click();
 }
 
-/** A code of a later step than the last one that was used: each counts once. */
-export function code(secret: string, steps = 0) {
+/** Seconds that a code made now stays what it is, so that a slow machine can still send it in its step. */
+const CODE_LASTS = 12;
+
+/** A code of a later step than the last one that was used: each counts once. Waits where a step is about to end. */
+export async function code(secret: string, steps = 0) {
+  const left = 30 - ((Date.now() / 1000) % 30);
+  if (left < CODE_LASTS) await new Promise((r) => setTimeout(r, left * 1000 + 50));
   return generateSync({ secret, epoch: Math.floor(Date.now() / 1000) + 30 * steps });
 }
 
@@ -325,11 +330,12 @@ export async function enrol(page: Page) {
   await page.goto("/settings/security");
   await page.getByRole("link", { name: "Set up" }).first().click();
   const manual = (await page.locator("#manual").innerText()).replaceAll(/\s/g, "");
-  await page.getByLabel("Type the code that it shows").fill(code(manual, -1));
+  await page.getByLabel("Type the code that it shows").fill(await code(manual, -1));
   await page.getByLabel("Password", { exact: true }).fill(password);
   await press(page, "Set up authenticator");
-  const codes = await page.getByRole("list", { name: "Recovery codes" }).getByRole("listitem").allInnerTexts();
-  expect(codes).toHaveLength(10);
+  const shown = page.getByRole("list", { name: "Recovery codes" }).getByRole("listitem");
+  await expect(shown).toHaveCount(10);
+  const codes = await shown.allInnerTexts();
   return { manual, codes };
 }
 

@@ -66,10 +66,7 @@ pub fn App() -> impl IntoView {
         return frame::error_page(&error);
     }
     let missing = || {
-        frame::error_page(&UiError::new(
-            UiErrorKind::NotFound,
-            "Nothing here that you can see.",
-        ))
+        frame::error_page(&viewer::nothing_here())
     };
     view! {
         <Router>
@@ -212,9 +209,6 @@ fn GalleryPage() -> impl IntoView {
         }
         .into_any()
     } else {
-        frame::error_page(&UiError::new(
-            UiErrorKind::NotFound,
-            "Nothing here that you can see.",
-        ))
+        frame::error_page(&viewer::nothing_here())
     }
 }

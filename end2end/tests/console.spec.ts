@@ -74,7 +74,6 @@ test("serve refuses the demo's database", async ({ cli }) => {
 });
 
 test("what was acknowledged survives kill -9", async ({ page }) => {
-  test.setTimeout(60_000);
   const dir = await mkdtemp(join(tmpdir(), "latchkey-killed-"));
   let running = await start(dir, "serve");
   try {

@@ -8,7 +8,6 @@ for (const scripts of [true, false]) {
   test.describe(scripts ? "with scripts" : "without scripts", () => {
     test.use({ javaScriptEnabled: scripts });
     // Two people, and a password hashed at every step.
-    test.setTimeout(60_000);
 
     test("a second workspace is made, and the switcher leads from one to the other", async ({ page, cli, enter }) => {
       const { email } = await owner(cli);

@@ -4,7 +4,6 @@ import { confirmed, enrol, enter, expect, mailed, maker, operator, owner, passwo
 for (const scripts of [true, false]) {
   test.describe(scripts ? "with scripts" : "without scripts", () => {
     test.use({ javaScriptEnabled: scripts });
-    test.setTimeout(60_000);
 
     test("an operator acts in a workspace before its people's eyes, and never for its secrets", async ({ page, signIn, browser, portal }) => {
       const reason = unique("Ticket");

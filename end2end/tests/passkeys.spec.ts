@@ -45,7 +45,6 @@ async function signOut(page: Page) {
 }
 
 test("a passkey is made, signs in, confirms a key, and is worth nothing once removed", async ({ page, signIn, cli }) => {
-  test.setTimeout(60_000);
   const wrong = complaints(page);
   const device = await authenticator(page);
   const { email } = await owner(cli);

@@ -12,7 +12,6 @@ test("a person makes a key, calls with it, finds the call, revokes it and sees i
   signIn,
   enter,
 }) => {
-  test.setTimeout(60_000);
   await context.grantPermissions(["clipboard-read", "clipboard-write"]);
   const wrong = complaints(page);
   const label = unique("Till");

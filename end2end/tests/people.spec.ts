@@ -67,9 +67,9 @@ for (const scripts of [true, false]) {
 
       await signInWith(page, email, password);
       await expect(page).toHaveURL(/\/login\/code/);
-      await page.getByLabel("Code").fill(code(manual, -1));
+      await page.getByLabel("Code").fill(await code(manual, -1));
       expect((await press(page, "Continue")).status()).toBe(422);
-      await page.getByLabel("Code").fill(code(manual));
+      await page.getByLabel("Code").fill(await code(manual));
       await press(page, "Continue");
       await expect(page).toHaveURL(/\/dashboard/);
       await signOut(page);
@@ -90,7 +90,7 @@ for (const scripts of [true, false]) {
       const { manual } = await enrol(page);
       await page.goto("/settings/security/recovery");
       await press(page, "Code");
-      await page.getByLabel("Code from your authenticator").fill(code(manual));
+      await page.getByLabel("Code from your authenticator").fill(await code(manual));
       await press(page, "Make new codes");
       await expect(page.getByRole("list", { name: "Recovery codes" })).toBeVisible();
       await page.reload();

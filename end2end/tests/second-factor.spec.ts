@@ -4,7 +4,6 @@ import { code, confirmed, enrol, expect, mailed, member, owner, password, press,
 for (const scripts of [true, false]) {
   test.describe(scripts ? "with scripts" : "without scripts", () => {
     test.use({ javaScriptEnabled: scripts });
-    test.setTimeout(60_000);
 
     test("a member without a second factor is led to set one up, and goes on", async ({ page, cli, enter, browser, portal }) => {
       const { email } = await owner(cli);
@@ -38,7 +37,7 @@ for (const scripts of [true, false]) {
       await other.page.goto("/keys");
       await expect(other.page).toHaveURL(/\/login\?next=/);
       await signInWith(other.page, other.email, password);
-      await other.page.getByLabel("Code").fill(code(manual));
+      await other.page.getByLabel("Code").fill(await code(manual));
       await press(other.page, "Continue");
       await expect(other.page).toHaveURL(/\/dashboard$/);
       await other.page.context().close();

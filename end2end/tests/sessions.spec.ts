@@ -6,7 +6,6 @@ const firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefo
 for (const scripts of [true, false]) {
   test.describe(scripts ? "with scripts" : "without scripts", () => {
     test.use({ javaScriptEnabled: scripts });
-    test.setTimeout(60_000);
 
     test("sessions are listed, and ended one or all others at a time", async ({ page, cli, browser, portal }) => {
       const { email } = await owner(cli);

@@ -1,6 +1,6 @@
 //! What an e-mail address and a name may be.
 
-use crate::server::error::AppError;
+use crate::{keys::policy::is_invisible, server::error::AppError};
 
 const MAX_NAME: usize = 100;
 /// RFC 5321 §4.5.3.1.3, less the angle brackets.
@@ -34,12 +34,7 @@ pub fn email(field: &str, text: &str) -> Result<String, AppError> {
 /// A person's or a workspace's name, without the blanks around it.
 pub fn name(field: &str, text: &str) -> Result<String, AppError> {
     let text = text.trim();
-    // Marks that turn the direction of writing can make one name look like another.
-    let hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-    };
-    if text.is_empty() || text.chars().count() > MAX_NAME || text.chars().any(hidden) {
+    if text.is_empty() || text.chars().count() > MAX_NAME || text.chars().any(is_invisible) {
         return Err(AppError::field(
             field,
             format!("Use 1 to {MAX_NAME} characters without control characters."),

@@ -273,7 +273,7 @@ pub fn operator() -> Result<Viewer, UiError> {
 
 /// Said of what does not exist and of what this person may not know of.
 pub fn nothing_here() -> UiError {
-    UiError::new(UiErrorKind::NotFound, "Nothing here that you can see.")
+    AppError::not_found().into_ui()
 }
 
 /// Says whom to ask.

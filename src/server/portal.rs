@@ -181,6 +181,5 @@ async fn server_function(Extension(state): Extension<AppState>, request: Request
 
 /// Also where the method is another one: the page of a form that is only sent does not exist.
 async fn nothing_here(request: Request) -> Response {
-    let error = UiError::new(UiErrorKind::NotFound, "Nothing here that you can see.");
-    page::refuse(request, error).await
+    page::refuse(request, viewer::nothing_here()).await
 }
