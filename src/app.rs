@@ -65,9 +65,7 @@ pub fn App() -> impl IntoView {
     {
         return frame::error_page(&error);
     }
-    let missing = || {
-        frame::error_page(&viewer::nothing_here())
-    };
+    let missing = || frame::error_page(&viewer::nothing_here());
     view! {
         <Router>
             <FlatRoutes fallback=missing>

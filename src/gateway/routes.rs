@@ -112,15 +112,28 @@ fn message(code: Code, scope: Option<&str>) -> String {
 }
 
 fn refuse(state: &AppState, code: Code, message: &str) -> Response {
+    let request_id = request_id::current();
     let body = match state.profile.error_body {
+        ErrorBody::Flat => {
+            json!({ "error": message, "code": code.as_str(), "request_id": request_id })
+        }
         ErrorBody::Typed => json!({ "error": {
-            "type": code.error_type(), "code": code.as_str(), "message": message,
-            "request_id": request_id::current(),
+            "type": code.error_type(), "code": code.as_str(), "message": message, "request_id": request_id,
         }}),
+        ErrorBody::Problem => json!({
+            "type": "about:blank", "title": message, "status": code.status(), "code": code.as_str(),
+            "request_id": request_id,
+        }),
     };
     let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = (status, Json(body)).into_response();
     let headers = response.headers_mut();
+    if state.profile.error_body == ErrorBody::Problem {
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+    }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if status == StatusCode::UNAUTHORIZED {
         // RFC 9110 §11.6.1 asks for a challenge with every 401.

@@ -18,9 +18,28 @@ pub struct Profile {
     /// The platform's name, as its customers know it.
     pub name: String,
     pub error_body: ErrorBody,
+    #[serde(default)]
+    pub key_style: KeyStyle,
     pub credential: CredentialPlaces,
     pub environments: Vec<Environment>,
     pub step_up: StepUpFactors,
+    pub approval: Approval,
+    pub create: CreateForm,
+    pub expiry: ExpiryRule,
+    pub rotation: Rotation,
+    pub allow: AllowLists,
+    /// Keys of a workspace that can be used or wait to be; none if there may be any number.
+    pub max_active_keys: Option<u32>,
+    /// What amounts can be limited in.
+    #[serde(default)]
+    pub currencies: Vec<Currency>,
+    #[serde(default)]
+    pub tiers: Vec<Tier>,
+    /// In force before any was asked for; none if no plan is.
+    pub default_tier: Option<String>,
+    /// No key is made before a plan is in force.
+    #[serde(default)]
+    pub plan_required: bool,
     pub groups: Vec<ScopeGroup>,
     #[serde(default)]
     pub presets: Vec<Preset>,
@@ -32,18 +51,188 @@ pub struct Profile {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorBody {
+    /// `{"error":"…", …}`
+    Flat,
     /// `{"error":{"type","code","message","request_id"}}`
     Typed,
+    /// `application/problem+json` (RFC 9457) with `code` and `request_id`.
+    Problem,
+}
+
+/// What a key is made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyStyle {
+    /// One secret, sent with every request.
+    #[default]
+    Secret,
+    /// A public key that is sent and a secret one that signs.
+    Pair,
+}
+
+/// Which keys need the agreement of a second person. Each level asks for all that the ones before it ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ApprovalLevel {
+    Nothing,
+    /// Live keys that can move money.
+    LiveMoney,
+    Live,
+    Everything,
+}
+
+impl ApprovalLevel {
+    pub const ALL: [Self; 4] = [Self::Nothing, Self::LiveMoney, Self::Live, Self::Everything];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::LiveMoney => "live_money",
+            Self::Live => "live",
+            Self::Everything => "everything",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|level| level.as_str() == text)
+    }
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approval {
+    /// Until a workspace chooses for itself.
+    pub default: ApprovalLevel,
+    /// What no workspace can go below.
+    pub least: ApprovalLevel,
+}
+
+/// What the form for a new key asks beyond label, scopes and expiry. With neither it is one page.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CreateForm {
+    pub limits: bool,
+    pub addresses: bool,
+    /// A kind of currency is chosen, even without a limit.
+    #[serde(default)]
+    pub currency: bool,
+    /// The word of the button that leads to the next step.
+    #[serde(default = "continue_word")]
+    pub next: String,
+}
+
+fn continue_word() -> String {
+    "Continue".to_owned()
+}
+
+/// How long a key may live.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExpiryRule {
+    /// What the form proposes; never if none.
+    pub default_days: Option<u32>,
+    pub max_days: Option<u32>,
+    /// Whether a key may be made that does not expire.
+    pub never: bool,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rotation {
+    /// How long an old secret may keep working beside the new one; 0 where it ends at once.
+    pub max_overlap_hours: u32,
+}
+
+/// The lists that a key can be bound to.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AllowLists {
+    pub addresses: bool,
+    pub domains: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CurrencyKind {
+    Fiat,
+    Crypto,
+}
+
+impl CurrencyKind {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fiat => "fiat",
+            Self::Crypto => "crypto",
+        }
+    }
+
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Fiat => "Fiat",
+            Self::Crypto => "Crypto",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Fiat, Self::Crypto]
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Currency {
+    /// ISO 4217, or the symbol of a crypto currency.
+    pub id: String,
+    pub kind: CurrencyKind,
+    /// Digits after the point: amounts are whole numbers of its minor unit. At most 8, so that they fit 64 bits.
+    pub exponent: u8,
+}
+
+/// What a workspace can ask to be served at.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tier {
+    pub id: String,
+    pub name: String,
+    /// One line: whom it is for.
+    pub about: String,
+    /// Requests a minute, and how many at once.
+    pub rate: u32,
+    pub burst: u32,
+    /// Requests a calendar month (UTC).
+    pub monthly: Option<u64>,
+    /// As it is shown: "$49 a month".
+    pub price: String,
+}
+
+/// What has to be done before a locked environment opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Need {
+    /// An owner's address is verified.
+    Address,
+    /// An owner has a second factor.
+    SecondFactor,
+    /// A plan is in force.
+    Plan,
 }
 
 /// Where a key may stand in a request.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CredentialPlaces {
-    #[serde(deserialize_with = "header_names")]
+    #[serde(default, deserialize_with = "header_names")]
     pub headers: Vec<HeaderName>,
     /// `Authorization: Bearer <key>` (RFC 6750 §2.1).
+    #[serde(default)]
     pub bearer: bool,
+    /// A field of the form in the body.
+    pub form: Option<String>,
+    /// A signature over the request (RFC 9421) names the public key.
+    #[serde(default)]
+    pub signature: bool,
 }
 
 impl CredentialPlaces {
@@ -57,6 +246,12 @@ impl CredentialPlaces {
         if self.bearer {
             places.push("Authorization: Bearer".to_owned());
         }
+        if let Some(field) = &self.form {
+            places.push(format!("the form field {field}"));
+        }
+        if self.signature {
+            places.push("a signature (RFC 9421)".to_owned());
+        }
         places.join(" or ")
     }
 }
@@ -69,9 +264,14 @@ pub struct Environment {
     pub word: String,
     /// What its keys begin with.
     pub prefix: String,
+    /// What the secret half of a pair begins with.
+    pub secret_prefix: Option<String>,
     /// Whether real things happen in it.
     pub live: bool,
     pub about: String,
+    /// It is locked until all of this is done.
+    #[serde(default)]
+    pub needs: Vec<Need>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -123,13 +323,15 @@ pub struct Preset {
     pub scopes: Vec<String>,
 }
 
-/// The scope that a method on a path needs.
+/// The scope that a call needs: a method on a path and, where one path serves many, the value of the form field `action`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     #[serde(deserialize_with = "method")]
     pub method: Method,
+    /// `/v1/things`; a step `{workspace}` is the id of the key's workspace.
     pub path: String,
+    pub action: Option<String>,
     pub scope: String,
 }
 
@@ -208,6 +410,14 @@ impl Profile {
         self.environments
             .iter()
             .find(|environment| environment.id == id)
+    }
+
+    pub fn tier(&self, id: &str) -> Option<&Tier> {
+        self.tiers.iter().find(|tier| tier.id == id)
+    }
+
+    pub fn currency(&self, id: &str) -> Option<&Currency> {
+        self.currencies.iter().find(|currency| currency.id == id)
     }
 
     /// The scope that a request needs; none if no rule names it.
