@@ -26,12 +26,12 @@ use crate::{
         page::{LoginPage, SecurityPage},
         personal::page::{AccountPage, ClosePage, ExportPage},
         sessions::page::SessionsPage,
+        viewer,
     },
     admin::page::{
         ActPage, PeoplePage, ResetFactorsPage, RestorePage, SuspendPage, WorkspacesPage,
     },
     audit::page::AuditPage,
-    error::{UiError, UiErrorKind},
     frame,
     keys::page::{KeyDetailPage, KeysPage, NewKeyPage, RevokePage},
     mail::page::{MailListPage, MailPage},
