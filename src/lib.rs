@@ -26,6 +26,8 @@ pub mod accounts;
 #[cfg(feature = "ssr")]
 pub mod workspaces;
 
+#[cfg(feature = "ssr")]
+pub mod approvals;
 pub mod keys;
 #[cfg(feature = "ssr")]
 pub mod profiles;

@@ -92,6 +92,13 @@ impl Factor {
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     CreateKey,
+    RevealKey,
+    RotateKey,
+    WidenKey,
+    EnableKey,
+    RevokeAll,
+    Decide,
+    ApproveOwn,
     SetPin,
     ChangePassword,
     ChangeAddress,
@@ -115,6 +122,13 @@ impl Action {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::CreateKey => "key.create",
+            Self::RevealKey => "key.reveal",
+            Self::RotateKey => "key.rotate",
+            Self::WidenKey => "key.widen",
+            Self::EnableKey => "key.enable",
+            Self::RevokeAll => "keys.revoke_all",
+            Self::Decide => "approval.decide",
+            Self::ApproveOwn => "approval.own",
             Self::SetPin => "pin.set",
             Self::ChangePassword => "password.change",
             Self::ChangeAddress => "address.change",
@@ -140,6 +154,8 @@ impl Action {
         match self {
             // The password is what unlocks a PIN, and what is changed.
             Self::SetPin | Self::ChangePassword => &[Factor::Password],
+            // Where no second person is there, a second factor takes their place.
+            Self::ApproveOwn => &[Factor::Totp, Factor::Passkey],
             _ => profile.step_up.factors(self),
         }
     }

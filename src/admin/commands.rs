@@ -2,13 +2,20 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::ops;
 use crate::{
     accounts::password::Typed,
-    keys::{self, policy},
+    audit,
+    keys::{
+        self,
+        policy::{self, Wanted},
+        terms::Limits,
+    },
+    profiles::{CurrencyKind, KeyStyle},
     server::{clock::is_id, error::AppError, state::AppState},
     workspaces,
 };
@@ -84,35 +91,35 @@ pub struct CreateKey {
     scopes: Vec<String>,
     #[arg(long, conflicts_with = "never_expires", value_parser = clap::value_parser!(u32).range(1..=3650))]
     expires_in_days: Option<u32>,
-    /// The default, said aloud
+    /// Without either, what the profile proposes
     #[arg(long)]
     never_expires: bool,
     /// How many; beyond one, labels end in a number
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     count: u32,
-    /// Not available in this version
-    #[arg(long, hide = true)]
+    /// An address or CIDR range that it may be used from; may be given several times
+    #[arg(long)]
     allow_ip: Vec<String>,
-    /// Not available in this version
-    #[arg(long, hide = true)]
+    /// A domain that it may be used from, `*.example.com` too; may be given several times
+    #[arg(long)]
     allow_domain: Vec<String>,
-    /// Not available in this version
-    #[arg(long, hide = true)]
+    /// Tier of the profile, in place of the workspace's own
+    #[arg(long)]
     tier: Option<String>,
-    /// Not available in this version
-    #[arg(long, hide = true)]
-    max_amount: Option<String>,
-    /// Not available in this version
-    #[arg(long, hide = true)]
+    /// The most that one request may move, in the currency's minor unit
+    #[arg(long, requires = "currency", value_parser = clap::value_parser!(i64).range(1..))]
+    max_amount: Option<i64>,
+    /// Currency of the limits
+    #[arg(long)]
     currency: Option<String>,
-    /// Not available in this version
-    #[arg(long, hide = true)]
-    max_daily_volume: Option<String>,
-    /// Not available in this version
-    #[arg(long, hide = true)]
+    /// The most that it may move in a UTC day, in the currency's minor unit
+    #[arg(long, requires = "currency", value_parser = clap::value_parser!(i64).range(1..))]
+    max_daily_volume: Option<i64>,
+    /// Metadata as name=value; may be given several times
+    #[arg(long)]
     meta: Vec<String>,
-    /// Not available in this version
-    #[arg(long, hide = true)]
+    /// Of a pair whose secret half stays with you: its Ed25519 public key in base64
+    #[arg(long, conflicts_with = "count")]
     ed25519_public_key: Option<String>,
 }
 
@@ -195,20 +202,6 @@ pub async fn run(state: &AppState, command: Admin, out: &mut impl Write) -> Resu
 }
 
 async fn create_key(state: &AppState, args: CreateKey, out: &mut impl Write) -> Result<(), Failed> {
-    for (flag, given) in [
-        ("--allow-ip", !args.allow_ip.is_empty()),
-        ("--allow-domain", !args.allow_domain.is_empty()),
-        ("--tier", args.tier.is_some()),
-        ("--max-amount", args.max_amount.is_some()),
-        ("--currency", args.currency.is_some()),
-        ("--max-daily-volume", args.max_daily_volume.is_some()),
-        ("--meta", !args.meta.is_empty()),
-        ("--ed25519-public-key", args.ed25519_public_key.is_some()),
-    ] {
-        if given {
-            return Err(missing(flag));
-        }
-    }
     {
         let mut reader = state.db.read().await.map_err(AppError::from)?;
         let exists = is_id(&args.workspace, "wsp")
@@ -222,24 +215,121 @@ async fn create_key(state: &AppState, args: CreateKey, out: &mut impl Write) -> 
             )));
         }
     }
-    let expires_at = args
-        .expires_in_days
-        .map(|days| ops::in_days(state.clock.now(), days));
+    let profile = &state.profile;
+    if let Some(tier) = args
+        .tier
+        .as_deref()
+        .filter(|tier| profile.tier(tier).is_none())
+    {
+        let known: Vec<&str> = profile.tiers.iter().map(|tier| tier.id.as_str()).collect();
+        return Err(Failed(format!(
+            "there is no tier {tier:?}; {} has {}",
+            profile.id,
+            known.join(", ")
+        )));
+    }
+    let verifying_key = args
+        .ed25519_public_key
+        .as_deref()
+        .map(|text| ed25519(state, text))
+        .transpose()?;
+    let meta = policy::meta(&args.meta.join("\n")).map_err(Failed)?;
+    let limits = limits(state, &args)?;
     for number in 1..=args.count {
-        let label = if args.count == 1 {
-            args.label.clone()
-        } else {
-            format!("{} {number}", args.label)
+        let wanted = Wanted {
+            environment: args.env.clone(),
+            label: if args.count == 1 {
+                args.label.clone()
+            } else {
+                format!("{} {number}", args.label)
+            },
+            scopes: args.scopes.clone(),
+            expiry: match (args.expires_in_days, args.never_expires) {
+                (Some(days), _) => days.to_string(),
+                (None, true) => "never".to_owned(),
+                (None, false) => String::new(),
+            },
+            addresses: args.allow_ip.join("\n"),
+            domains: args.allow_domain.join("\n"),
+            currency_kind: limits.kind.map_or("", CurrencyKind::as_str).to_owned(),
+            ..Wanted::default()
         };
-        let key = policy::new_key(&state.profile, &args.env, &label, &args.scopes, expires_at)
+        let mut key = policy::new_key(profile, &wanted, audit::CONSOLE, state.clock.now())
             .map_err(AppError::fields)?;
-        let created = keys::ops::create_at_console(state, &args.workspace, &key).await?;
-        print(
-            out,
-            &json!({ "key_id": created.id, "secret": created.secret.expose() }),
-        )?;
+        key.terms.limits = limits.clone();
+        key.tier.clone_from(&args.tier);
+        key.meta.clone_from(&meta);
+        let created =
+            keys::ops::create_at_console(state, &args.workspace, &key, verifying_key.as_deref())
+                .await?;
+        let mut line = json!({ "key_id": created.id });
+        if let Some(public) = &created.public_key {
+            line["public_key"] = json!(public);
+        }
+        if let Some(secret) = &created.secret {
+            line["secret"] = json!(secret.expose());
+        }
+        print(out, &line)?;
     }
     Ok(())
+}
+
+/// The limits that were asked for, in minor units.
+fn limits(state: &AppState, args: &CreateKey) -> Result<Limits, Failed> {
+    let Some(id) = args.currency.as_deref() else {
+        // Where a key is always of one kind, the console need not say which.
+        let kind = state
+            .profile
+            .currencies
+            .first()
+            .map(|currency| currency.kind);
+        return Ok(Limits {
+            kind: kind.filter(|_| state.profile.create.currency),
+            ..Limits::default()
+        });
+    };
+    let Some(currency) = state.profile.currency(id) else {
+        let known: Vec<&str> = state
+            .profile
+            .currencies
+            .iter()
+            .map(|one| one.id.as_str())
+            .collect();
+        return Err(Failed(format!(
+            "there is no currency {id:?}; {} has {}",
+            state.profile.id,
+            known.join(", ")
+        )));
+    };
+    if let (Some(one), Some(day)) = (args.max_amount, args.max_daily_volume)
+        && one > day
+    {
+        return Err(Failed(
+            "--max-amount is above --max-daily-volume".to_owned(),
+        ));
+    }
+    Ok(Limits {
+        kind: Some(currency.kind),
+        currency: Some(currency.id.clone()),
+        max_amount: args.max_amount,
+        max_daily: args.max_daily_volume,
+    })
+}
+
+/// An Ed25519 public key (RFC 8032 §5.1.5): 32 bytes in base64.
+fn ed25519(state: &AppState, text: &str) -> Result<String, Failed> {
+    if state.profile.key_style != KeyStyle::Pair {
+        return Err(Failed(format!(
+            "--ed25519-public-key: keys of {} are single secrets, not pairs",
+            state.profile.id
+        )));
+    }
+    match BASE64_STANDARD.decode(text) {
+        Ok(bytes) if bytes.len() == 32 => Ok(text.to_owned()),
+        _ => Err(Failed(
+            "--ed25519-public-key takes the 32 bytes of the public key in base64".to_owned(),
+        )),
+    }
 }
 
 fn missing(what: &str) -> Failed {

@@ -17,7 +17,12 @@ use crate::{
     audit,
     db::installation,
     gateway::judge::VALID,
-    keys::{self, ops::Creation, policy},
+    keys::{
+        self,
+        ops::Creation,
+        policy::{self, Wanted},
+        terms::Expiry,
+    },
     notices::{self, Notice},
     server::{
         clock::{Clock, DAY, HOUR, MINUTE, Millis},
@@ -318,21 +323,23 @@ async fn create(
     now: Millis,
     password: &Typed,
 ) -> Result<String, AppError> {
-    let scopes: Vec<String> = sample
-        .scopes
-        .iter()
-        .map(|scope| (*scope).to_owned())
-        .collect();
     // A little later in the day, so that a list says "in 6 days" for six.
     let expires_at = sample.expires_in.map(|days| now + days * DAY + 2 * HOUR);
-    let key = policy::new_key(
-        &past.profile,
-        sample.environment,
-        sample.label,
-        &scopes,
-        expires_at,
-    )
-    .map_err(AppError::fields)?;
+    let wanted = Wanted {
+        environment: sample.environment.to_owned(),
+        label: sample.label.to_owned(),
+        scopes: sample
+            .scopes
+            .iter()
+            .map(|scope| (*scope).to_owned())
+            .collect(),
+        ..Wanted::default()
+    };
+    let mut key = policy::new_key(&past.profile, &wanted, &maker.user_id, past.clock.now())
+        .map_err(AppError::fields)?;
+    if let Some(at) = expires_at {
+        key.terms.expiry = Expiry::At(at);
+    }
     let proof = step_up::prove(
         past,
         maker,
@@ -343,9 +350,9 @@ async fn create(
     )
     .await?;
     let draft = past.rng.id("drf", past.clock.now());
-    match keys::ops::create(past, maker, &draft, &key, proof).await? {
+    match keys::ops::create(past, maker, &draft, &key, None, proof).await? {
         Creation::Created(created) => Ok(created.id),
-        Creation::AlreadyShown { id } => Ok(id),
+        Creation::AlreadyShown { id } | Creation::Waiting { id } => Ok(id),
     }
 }
 

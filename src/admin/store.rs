@@ -222,7 +222,8 @@ pub async fn key_hashes(reader: &mut Reader, workspace_id: &str) -> Result<Vec<V
     let rows: Vec<(Vec<u8>,)> = crate::fetch_all!(
         reader,
         (Vec<u8>,),
-        "select secret_hash from api_keys where workspace_id = $1 and ended_at is null",
+        "select s.secret_hash from key_secrets s join api_keys k on k.id = s.key_id
+         where k.workspace_id = $1 and k.ended_at is null",
         workspace_id
     )?;
     Ok(rows.into_iter().map(|(hash,)| hash).collect())

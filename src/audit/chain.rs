@@ -14,6 +14,8 @@ use crate::{
 pub const PLATFORM: &str = "platform";
 /// Who acts when a command is given on the machine.
 pub const CONSOLE: &str = "console";
+/// Who acts when time alone does.
+pub const ITSELF: &str = "latchkey";
 
 /// Something that was done.
 #[derive(Clone, Debug)]

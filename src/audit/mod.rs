@@ -25,4 +25,4 @@ mod words;
 pub use words::row;
 
 #[cfg(feature = "ssr")]
-pub use chain::{CONSOLE, Entry, PLATFORM, Verification, record, verify, verify_export};
+pub use chain::{CONSOLE, Entry, ITSELF, PLATFORM, Verification, record, verify, verify_export};

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    chain::{CONSOLE, Kept},
+    chain::{CONSOLE, ITSELF, Kept},
     types::AuditRow,
 };
 use crate::workspaces::{Grants, policy};
@@ -12,6 +12,8 @@ use crate::workspaces::{Grants, policy};
 pub fn row(entry: &Kept, names: &[(String, String)]) -> AuditRow {
     let actor = if entry.actor == CONSOLE {
         "Operator at the console".to_owned()
+    } else if entry.actor == ITSELF {
+        "Latchkey".to_owned()
     } else {
         names
             .iter()
@@ -40,6 +42,89 @@ fn summary(action: &str, detail: &str) -> String {
             text("label"),
             if scopes == 1 { "scope" } else { "scopes" },
         ),
+        "key.requested" => format!(
+            "Asked for the {} key \u{201c}{}\u{201d} with {scopes} {}",
+            text("environment_word"),
+            text("label"),
+            if scopes == 1 { "scope" } else { "scopes" },
+        ),
+        "key.revealed" => format!("Had the secret of \u{201c}{}\u{201d} made", text("label")),
+        "key.rotated" => match detail["overlap_hours"].as_u64() {
+            Some(hours) if hours > 0 => format!(
+                "Gave the key \u{201c}{}\u{201d} a new secret; the old one works for {hours} h more",
+                text("label")
+            ),
+            _ => format!(
+                "Gave the key \u{201c}{}\u{201d} a new secret; the old one stopped at once",
+                text("label")
+            ),
+        },
+        "key.old_secret_stopped" => {
+            format!(
+                "Stopped the old secret of \u{201c}{}\u{201d}",
+                text("label")
+            )
+        }
+        "key.updated" => match detail["widened"].as_array() {
+            Some(widened) if !widened.is_empty() => format!(
+                "Changed the key \u{201c}{}\u{201d}: {}",
+                text("label"),
+                widened
+                    .iter()
+                    .filter_map(Value::as_str)
+                    .collect::<Vec<_>>()
+                    .join(", ")
+                    .to_lowercase()
+            ),
+            Some(_) => format!("Narrowed the key \u{201c}{}\u{201d}", text("label")),
+            None => format!(
+                "Changed the label or purpose of \u{201c}{}\u{201d}",
+                text("label")
+            ),
+        },
+        "key.meta_changed" => format!("Changed the metadata of \u{201c}{}\u{201d}", text("label")),
+        "key.disabled" if detail["by"] == "operator" => {
+            format!(
+                "Stopped the key \u{201c}{}\u{201d} as operator",
+                text("label")
+            )
+        }
+        "key.disabled" => format!("Stopped the key \u{201c}{}\u{201d}", text("label")),
+        "key.enabled" => format!("Turned the key \u{201c}{}\u{201d} on again", text("label")),
+        "key.withdrawn" => format!("Withdrew the key \u{201c}{}\u{201d}", text("label")),
+        "key.hidden" => format!(
+            "Deleted the ended key \u{201c}{}\u{201d} from the lists",
+            text("label")
+        ),
+        "key.lapsed" => format!(
+            "\u{201c}{}\u{201d} lapsed: nobody acted in time",
+            text("label")
+        ),
+        "key.expired" => format!("The key \u{201c}{}\u{201d} expired", text("label")),
+        "key.expiring" => format!(
+            "Reminded of the end of \u{201c}{}\u{201d}, {} days ahead",
+            text("label"),
+            detail["days"]
+        ),
+        "keys.all_revoked" => format!("Revoked every key of the workspace: {}", detail["keys"]),
+        "approval.asked" => format!("Asked for agreement: {}", asked(&detail)),
+        "approval.approved" if detail["own"] == true => format!(
+            "Approved their own request, being alone: {}; \u{201c}{}\u{201d}",
+            asked(&detail),
+            text("reason")
+        ),
+        "approval.approved" => format!("Approved: {}", asked(&detail)),
+        "approval.rejected" => format!(
+            "Rejected: {}; \u{201c}{}\u{201d}",
+            asked(&detail),
+            text("reason")
+        ),
+        "approval.withdrawn" => format!("Withdrew the request: {}", asked(&detail)),
+        "approval.taken_back" => format!("Took the approval back: {}", asked(&detail)),
+        "approval.reminded" => format!("Reminded of the request: {}", asked(&detail)),
+        "approval.lapsed" => format!("The request lapsed: {}", asked(&detail)),
+        "approval.void" => format!("The request became void: {}", asked(&detail)),
+        "workspace.approval_changed" => "Changed the rules for approval".to_owned(),
         "key.revoked" => format!("Revoked the key \u{201c}{}\u{201d}", text("label")),
         "session.started" => match detail["with"].as_str() {
             Some("passkey") => "Signed in with a passkey".to_owned(),
@@ -119,6 +204,20 @@ fn summary(action: &str, detail: &str) -> String {
             format!("Lifted the suspension: \u{201c}{}\u{201d}", text("reason"))
         }
         other => other.replace(['.', '_'], " "),
+    }
+}
+
+/// What a request is about.
+fn asked(detail: &Value) -> String {
+    let title = detail["title"].as_str().unwrap_or("?");
+    match detail["kind"].as_str() {
+        Some("new_key") => format!("new key \u{201c}{title}\u{201d}"),
+        Some("change_key") => format!("more for \u{201c}{title}\u{201d}"),
+        Some("enable_key") => format!("turning \u{201c}{title}\u{201d} on again"),
+        Some("give_role") => "the role of checker for a member".to_owned(),
+        Some("invite") => "inviting a checker".to_owned(),
+        Some("loosen_policy") => "looser rules for approval".to_owned(),
+        _ => title.to_owned(),
     }
 }
 

@@ -7,6 +7,7 @@ pub enum Constraint {
     KeyLabel,
     KeyDraft,
     PasskeyCredential,
+    OpenApproval,
 }
 
 /// Postgres reports a constraint's name, SQLite the columns of it.
@@ -25,6 +26,11 @@ const CONSTRAINTS: &[(Constraint, &str, &str)] = &[
         Constraint::KeyDraft,
         "api_keys_draft_unique",
         "api_keys.workspace_id, api_keys.draft_id",
+    ),
+    (
+        Constraint::OpenApproval,
+        "approvals_open_unique",
+        "approvals.subject_id, approvals.kind",
     ),
     (
         Constraint::PasskeyCredential,

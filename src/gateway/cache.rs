@@ -14,7 +14,7 @@ use quick_cache::sync::Cache;
 use super::judge::KeyRecord;
 use crate::{
     db::{Db, DbError, Reader, SecretHash},
-    keys::store,
+    keys::{store, types::KeyState},
 };
 
 /// Keys kept at most; beyond, the least used are read again when they come.
@@ -128,7 +128,7 @@ impl Cached for KeyRecord {
         Ok(row.map(|row| Self {
             // Scopes that cannot be read grant nothing.
             scopes: serde_json::from_str(&row.scopes).unwrap_or_default(),
-            revoked: row.state != store::ACTIVE,
+            revoked: row.state != KeyState::Active.as_str(),
             expires_at: row.expires_at,
             workspace_suspended: row.suspended_at.is_some(),
             id: row.id,

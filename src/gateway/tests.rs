@@ -15,7 +15,7 @@ use crate::{
         Db, follow_changes,
         testing::{self, Engine},
     },
-    keys::ops,
+    keys::{ops, terms::Expiry},
     on_both_engines,
     server::testing::TestApp,
     workspaces::Role,
@@ -315,14 +315,13 @@ async fn an_expired_key_stops_at_the_second_and_a_suspended_workspace_at_once() 
     let workspace = app.workspace("Acme").await;
     let maker = app.member(&workspace, &[Role::Developer]).await;
     assert!(!maker.cookie.is_empty());
-    let expires_at = Some(app.clock.now() + 10_000);
-    let scopes = ["customers:read".to_owned()];
-    let key = crate::keys::policy::new_key(&app.state.profile, "live", "Soon", &scopes, expires_at)
-        .expect("sound");
-    let created = ops::create_at_console(&app.state, &workspace, &key)
+    let mut key = app.wanted("live", "Soon", &["customers:read"]);
+    key.terms.expiry = Expiry::At(app.clock.now() + 10_000);
+    let created = ops::create_at_console(&app.state, &workspace, &key, None)
         .await
         .expect("made");
-    let call = || app.call(Method::GET, "/v2/customers", Some(created.secret.expose()));
+    let secret = created.secret.expect("it is no pair");
+    let call = || app.call(Method::GET, "/v2/customers", Some(secret.expose()));
     app.clock.advance(9_999);
     assert_eq!(call().await.status, StatusCode::OK);
     app.clock.advance(1);

@@ -34,16 +34,25 @@ pub async fn list_keys(
         let search = search
             .filter(|text| !text.is_empty() && !text.contains('\0'))
             .map(|text| text.chars().take(policy::MAX_LABEL).collect::<String>());
+        let after = match before.as_deref().filter(|id| is_id(id, "key")) {
+            Some(id) => store::find(&mut reader, workspace, id).await?,
+            None => None,
+        };
         let filter = store::Filter {
             workspace_id: workspace,
             environment,
             tab,
             search: search.as_deref(),
-            before: before.as_deref().filter(|id| is_id(id, "key")),
+            owner_id: None,
+            scope: None,
+            ends_before: None,
+            sort: store::Sort::Used,
+            after: after.as_ref(),
         };
         let limit = i64::try_from(ROWS).unwrap_or(0) + 1;
         let mut rows = store::list(&mut reader, filter, now, limit).await?;
-        let (active, inactive) = store::count(&mut reader, workspace, environment, now).await?;
+        let (active, pending, inactive) =
+            store::count(&mut reader, workspace, environment, now).await?;
         let counts: view::Counts = store::hours(&mut reader, workspace, environment, now - DAY)
             .await?
             .into_iter()
@@ -58,7 +67,7 @@ pub async fn list_keys(
                 .map(|row| view::summary(&state.profile, &viewer, row, &counts, now))
                 .collect(),
             active,
-            pending: 0,
+            pending,
             inactive,
         })
     };

@@ -1,10 +1,20 @@
 //! An API key: a secret with a name, an environment and scopes, that a program sends and the gateway judges.
 //!
-//! A key is made active by its maker behind a fresh factor, is used, and ends: revoked by a person or expired by time.
-//! What has ended stays on record and never comes back. The secret is shown in one answer, at creation; stored is its
-//! keyed hash.
+//! A key is asked for by its maker and, where the rules of its workspace say so, waits for a second person
+//! (`crate::approvals`). Its secret does not exist before its maker reveals it, behind a fresh factor; it is shown in that
+//! one answer, and stored is its keyed hash. The key is then used, narrowed, widened, stopped and turned on again, given
+//! a new secret, and ends: revoked by a person or expired by time. What has ended stays on record and never comes back.
+//! `life.rs` is the table of all that.
 
+#[cfg(feature = "ssr")]
+pub mod allow;
 pub mod api;
+#[cfg(feature = "ssr")]
+pub mod four_eyes;
+#[cfg(feature = "ssr")]
+pub mod life;
+#[cfg(feature = "ssr")]
+pub mod money;
 #[cfg(feature = "ssr")]
 pub mod ops;
 #[cfg(feature = "ssr")]
@@ -19,9 +29,13 @@ mod samples;
 pub mod secret;
 #[cfg(feature = "ssr")]
 pub mod store;
+#[cfg(feature = "ssr")]
+pub mod terms;
 #[cfg(all(test, feature = "ssr"))]
 mod tests;
 pub mod types;
+#[cfg(feature = "ssr")]
+pub mod upkeep;
 #[cfg(feature = "ssr")]
 pub mod view;
 pub mod waiting;

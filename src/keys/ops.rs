@@ -1,11 +1,16 @@
 //! What can be done with keys: one function per operation, one transaction each, audit and outbox inside it.
 
-use serde_json::json;
+use serde::Serialize;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use super::{
-    policy::{self, NewKey},
+    life::{self, Step},
+    policy::{self, NewKey, folded_label},
     secret::PlainKey,
-    store,
+    store::{self, KeyRow},
+    terms::{self, Terms, Widening},
+    types::KeyState,
 };
 use crate::{
     accounts::{
@@ -13,25 +18,48 @@ use crate::{
         step_up::{Action, Proof},
         viewer,
     },
+    approvals::{
+        self,
+        asked::Asked,
+        request::{self, Request},
+        risk, settings,
+    },
     audit,
     db::{Constraint, DbError, Tx},
     error::UiErrorKind,
-    server::{clock::is_id, error::AppError, state::AppState},
+    notices::{self, Kind, Notice},
+    profiles::KeyStyle,
+    server::{
+        clock::{HOUR, Millis, is_id},
+        error::AppError,
+        state::AppState,
+    },
     webhooks::outbox::{self, EventType},
     workspaces::{self, Role},
 };
 
+/// Who stopped a key, as it is kept: what an operator has stopped, no member turns on.
+pub const OPERATOR: &str = "operator";
+const MEMBER: &str = "member";
+
 /// A key at the one moment when its secret is known.
 pub struct Created {
     pub id: String,
-    pub secret: PlainKey,
+    /// None for a pair whose secret half was never here.
+    pub secret: Option<PlainKey>,
+    /// Of a pair: what identifies it, which may be seen again.
+    pub public_key: Option<String>,
 }
 
-/// Outcome of sending the form for a new key.
+/// Outcome of sending a form that makes a secret.
 pub enum Creation {
     Created(Created),
-    /// This form made a key before; its secret was shown then and is not known any more.
+    /// This form made a secret before; it was shown then and is not known any more.
     AlreadyShown {
+        id: String,
+    },
+    /// It waits for a second person; there is no secret yet.
+    Waiting {
         id: String,
     },
 }
@@ -44,12 +72,14 @@ struct Origin<'a> {
     actor: &'a str,
 }
 
-/// Makes a key for the viewer. The same draft never makes a second one.
+/// Makes a key for the viewer, or asks for one where a second person has to agree. The same draft never makes a second
+/// one. `follows`: the rejected request that this one takes up.
 pub async fn create(
     state: &AppState,
     viewer: &Viewer,
     draft_id: &str,
     key: &NewKey,
+    follows: Option<&str>,
     proof: Proof,
 ) -> Result<Creation, AppError> {
     if viewer.workspace.as_ref().is_none_or(|w| w.suspended) {
@@ -58,145 +88,1087 @@ pub async fn create(
             "This workspace is suspended; no key can be made in it.",
         ));
     }
-    if let Some(id) = made_by(state, viewer, draft_id).await? {
-        return Ok(Creation::AlreadyShown { id });
+    if let Some(made) = made_by(state, viewer, draft_id).await? {
+        return Ok(made);
     }
     let mut tx = state.db.begin().await?;
+    let workspace_id = viewer.workspace_id();
     // Who was a developer when they asked may be none any more: confirming takes its time.
-    let maker =
-        workspaces::ops::roles_now(&mut tx, state, viewer.workspace_id(), &viewer.user_id).await?;
-    if !maker.include(Role::Developer) {
-        return Err(AppError::Told(viewer::not_allowed(&[Role::Developer])));
-    }
+    still(&mut tx, state, viewer, Role::Developer).await?;
     proof
         .consume(&mut tx, state, viewer, Action::CreateKey, key)
         .await?;
     let origin = Origin {
-        workspace_id: viewer.workspace_id(),
+        workspace_id,
         owner_id: Some(&viewer.user_id),
         draft_id: Some(draft_id),
         actor: &viewer.user_id,
     };
-    match insert(state, &mut tx, origin, key).await {
-        Ok(created) => {
+    let made = async {
+        let rules = settings::of(&mut tx, &state.profile, workspace_id).await?;
+        let waits = policy::needs_checker(
+            &state.profile,
+            rules.keys,
+            &key.environment,
+            &key.terms.scopes,
+        );
+        let row = insert(state, &mut tx, origin, key, waits).await?;
+        if waits {
+            let asked = Asked::NewKey { key: key.clone() };
+            let usual = usual_scopes(&mut tx, state, &row).await?;
+            let context = risk::Context {
+                purpose: &key.purpose,
+                usual: &usual,
+                made_the_checker: false,
+            };
+            let (risk, _) = risk::of_key(&state.profile, &key.environment, &key.terms, context);
+            let request = Request {
+                workspace_id,
+                subject_id: &row.id,
+                asked: &asked,
+                basis: "",
+                risk,
+                follows,
+            };
+            request::ask(&mut tx, state, viewer, request).await?;
+            return Ok(Creation::Waiting { id: row.id });
+        }
+        let created = reveal_in(
+            state,
+            &mut tx,
+            &row,
+            &viewer.user_id,
+            Half::Made,
+            Some(draft_id),
+        );
+        Ok(Creation::Created(created.await?))
+    }
+    .await;
+    match made {
+        Ok(made) => {
+            store::delete_draft(&mut tx, workspace_id, draft_id).await?;
             tx.commit().await?;
-            Ok(Creation::Created(created))
+            Ok(made)
         }
         // The same form, sent twice at once: if the other sending won, its draft or its label is in the way.
         Err(error) => {
             drop(tx);
             match made_by(state, viewer, draft_id).await? {
-                Some(id) => Ok(Creation::AlreadyShown { id }),
+                Some(made) => Ok(made),
                 None => Err(error),
             }
         }
     }
 }
 
-/// The key that this form has made, if it has.
+/// What this form has made, if it has.
 pub async fn made_by(
     state: &AppState,
     viewer: &Viewer,
     draft_id: &str,
-) -> Result<Option<String>, AppError> {
+) -> Result<Option<Creation>, AppError> {
     let mut reader = state.db.read().await?;
     let row = store::find_by_draft(&mut reader, viewer.workspace_id(), draft_id).await?;
-    Ok(row.map(|key| key.id))
+    Ok(row.map(|key| match key.revealed_at {
+        Some(_) => Creation::AlreadyShown { id: key.id },
+        None => Creation::Waiting { id: key.id },
+    }))
 }
 
-/// Makes a key at the console: at once, owned by nobody in particular.
+/// Scopes of the maker's other keys of that environment.
+pub async fn usual_scopes(
+    tx: &mut crate::db::Reader,
+    state: &AppState,
+    key: &KeyRow,
+) -> Result<Vec<String>, AppError> {
+    let now = state.clock.now();
+    let keys = store::active(tx, &key.workspace_id, &key.environment, now).await?;
+    let mut usual: Vec<String> = keys
+        .iter()
+        .filter(|other| {
+            other.id != key.id && other.maker_id.is_some() && other.maker_id == key.maker_id
+        })
+        .flat_map(|other| other.terms().scopes)
+        .collect();
+    usual.sort_unstable();
+    usual.dedup();
+    Ok(usual)
+}
+
+/// Makes a key at the console: at once, owned by nobody in particular. `verifying_key`: an Ed25519 public key, for a pair
+/// whose secret half stays where it is.
 pub async fn create_at_console(
     state: &AppState,
     workspace_id: &str,
     key: &NewKey,
+    verifying_key: Option<&str>,
 ) -> Result<Created, AppError> {
     let mut tx = state.db.begin().await?;
+    tx.serialise(&format!("workspace:{workspace_id}")).await?;
     let origin = Origin {
         workspace_id,
         owner_id: None,
         draft_id: None,
         actor: audit::CONSOLE,
     };
-    let created = insert(state, &mut tx, origin, key).await?;
+    let row = insert(state, &mut tx, origin, key, false).await?;
+    let half = verifying_key.map_or(Half::Made, Half::HandedIn);
+    let created = reveal_in(state, &mut tx, &row, audit::CONSOLE, half, None).await?;
     tx.commit().await?;
     Ok(created)
 }
 
+/// The code that stands before the message where no more keys are allowed.
+pub const LIMIT_REACHED: &str = "KEY_LIMIT_REACHED";
+
+/// Keeps a key without a secret. The caller holds back all else that is decided in the workspace.
 async fn insert(
     state: &AppState,
     tx: &mut Tx,
     origin: Origin<'_>,
     key: &NewKey,
-) -> Result<Created, AppError> {
+    waits: bool,
+) -> Result<KeyRow, AppError> {
     let now = state.clock.now();
     let environment = state
         .profile
         .environment(&key.environment)
         .ok_or_else(|| AppError::field("environment", "There is no such environment."))?;
-    let secret = PlainKey::generate(&environment.prefix, &state.rng);
-    let hash = secret.hash(&state.peppers);
-    let (secret_start, secret_end) = secret.shown(&environment.prefix);
+    if let Some(max) = state.profile.max_active_keys
+        && store::count_alive(tx, origin.workspace_id, now).await? >= i64::from(max)
+    {
+        return Err(AppError::told(
+            UiErrorKind::Conflict,
+            format!(
+                "{LIMIT_REACHED}: this workspace has {max} keys, which is the most. Revoke one that is not needed."
+            ),
+        ));
+    }
     let id = state.rng.id("key", now);
-    let scopes = json!(key.scopes);
     let inserted = store::insert(
         tx,
         store::Insert {
             id: &id,
             workspace_id: origin.workspace_id,
-            environment: &key.environment,
-            label: &key.label,
-            label_folded: &policy::folded_label(&key.label),
-            scopes: &scopes.to_string(),
-            owner_id: origin.owner_id,
+            key,
+            label_folded: &folded_label(&key.label),
+            maker_id: origin.owner_id,
             draft_id: origin.draft_id,
-            secret_hash: hash,
-            secret_start: &secret_start,
-            secret_end: &secret_end,
-            expires_at: key.expires_at,
+            waits_until: waits.then_some(now + life::WAITS),
         },
         now,
     )
     .await;
-    match inserted {
-        Err(DbError::Violates(Constraint::KeyLabel)) => {
-            return Err(AppError::field(
-                "label",
-                format!(
-                    "There is a {} key \u{201c}{}\u{201d} already. Choose another label.",
-                    environment.word, key.label
-                ),
-            ));
-        }
-        other => other?,
+    label_free(inserted, &key.label, &environment.word)?;
+    let row = find(tx, origin.workspace_id, &id).await?;
+    let entry = audit::Entry {
+        chain: origin.workspace_id.to_owned(),
+        actor: origin.actor.to_owned(),
+        action: if waits {
+            "key.requested"
+        } else {
+            "key.created"
+        },
+        target: id,
+        detail: json!({
+            "label": key.label, "environment": key.environment, "environment_word": environment.word,
+            "scopes": key.terms.scopes, "terms": key.terms, "expires_at": key.terms.expiry.from(now),
+        }),
+    };
+    audit::record(tx, &entry, now).await?;
+    Ok(row)
+}
+
+fn label_free(done: Result<(), DbError>, label: &str, environment: &str) -> Result<(), AppError> {
+    match done {
+        Err(DbError::Violates(Constraint::KeyLabel)) => Err(AppError::field(
+            "label",
+            format!(
+                "There is a {environment} key \u{201c}{label}\u{201d} already. Choose another label."
+            ),
+        )),
+        other => Ok(other?),
     }
-    tx.key_changed(hash, now).await?;
-    audit::record(
+}
+
+/// The key of that workspace; one of another is answered like one that does not exist.
+pub async fn find(
+    tx: &mut crate::db::Reader,
+    workspace_id: &str,
+    id: &str,
+) -> Result<KeyRow, AppError> {
+    if !is_id(id, "key") {
+        return Err(AppError::not_found());
+    }
+    store::find(tx, workspace_id, id)
+        .await?
+        .ok_or_else(AppError::not_found)
+}
+
+/// Refuses who had the role when they asked and has it no more.
+async fn still(tx: &mut Tx, state: &AppState, viewer: &Viewer, role: Role) -> Result<(), AppError> {
+    let roles =
+        workspaces::ops::roles_now(tx, state, viewer.workspace_id(), &viewer.user_id).await?;
+    if roles.include(role) {
+        Ok(())
+    } else {
+        Err(AppError::Told(viewer::not_allowed(&[role])))
+    }
+}
+
+/// Moves the key a step on, if that step can be taken from where it is now, and has every cache look at it anew.
+pub async fn step(
+    tx: &mut Tx,
+    state: &AppState,
+    key: &KeyRow,
+    step: Step,
+    waits_until: Option<Millis>,
+) -> Result<bool, AppError> {
+    let now = state.clock.now();
+    // What has run out takes no step but that of its end.
+    let from = match step {
+        Step::Lapse | Step::Expire => key.stored_state(),
+        _ => key.state(now),
+    };
+    let Some(to) = life::after(from, step) else {
+        return Ok(false);
+    };
+    let moved = store::set_state(tx, key, to, waits_until, now).await?;
+    if moved {
+        touch(tx, state, key).await?;
+    }
+    Ok(moved)
+}
+
+/// Has every cache read the key anew.
+async fn touch(tx: &mut Tx, state: &AppState, key: &KeyRow) -> Result<(), AppError> {
+    let now = state.clock.now();
+    for secret in store::secrets(tx, &key.workspace_id, &key.id).await? {
+        // One that has ended before needs no second look: it is refused whatever the key is.
+        if secret.ends_at.is_none_or(|at| at > now) {
+            tx.key_changed(secret.hash()?, now).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Sends an event about a key.
+pub async fn tell(
+    tx: &mut Tx,
+    state: &AppState,
+    key: &KeyRow,
+    event: EventType,
+    more: Value,
+) -> Result<(), AppError> {
+    let now = state.clock.now();
+    let mut data = json!({ "key_id": key.id, "label": key.label, "environment": key.environment });
+    if let (Some(data), Value::Object(more)) = (data.as_object_mut(), more) {
+        data.extend(more);
+    }
+    outbox::enqueue(
         tx,
-        &audit::Entry {
-            chain: origin.workspace_id.to_owned(),
-            actor: origin.actor.to_owned(),
-            action: "key.created",
-            target: id.clone(),
-            detail: json!({
-                "label": key.label, "environment": key.environment, "environment_word": environment.word,
-                "scopes": scopes, "expires_at": key.expires_at,
-            }),
+        &state.rng,
+        &key.workspace_id,
+        Some(&key.environment),
+        event,
+        &data,
+        now,
+    )
+    .await?;
+    Ok(())
+}
+
+/// Where the secret half of a pair comes from.
+#[derive(Clone, Copy)]
+enum Half<'a> {
+    Made,
+    /// It stays where it was made; this is the Ed25519 public key that verifies its signatures.
+    HandedIn(&'a str),
+}
+
+/// Makes the secret of a key that has none, and the key usable.
+async fn reveal_in(
+    state: &AppState,
+    tx: &mut Tx,
+    key: &KeyRow,
+    actor: &str,
+    half: Half<'_>,
+    form_id: Option<&str>,
+) -> Result<Created, AppError> {
+    let now = state.clock.now();
+    let expires_at = key.terms().expiry.from(now);
+    let created = make_secret(state, tx, key, half, form_id).await?;
+    store::set_revealed(tx, &key.workspace_id, &key.id, expires_at, now).await?;
+    if !store::set_state(tx, key, KeyState::Active, None, now).await? {
+        return Err(taken());
+    }
+    let scopes = key.terms().scopes;
+    tell(
+        tx,
+        state,
+        key,
+        EventType::KeyCreated,
+        json!({ "scopes": scopes, "expires_at": expires_at }),
+    )
+    .await?;
+    if key.stored_state() == KeyState::Approved {
+        let detail =
+            json!({ "label": key.label, "environment": key.environment, "expires_at": expires_at });
+        let entry = entry(key, actor, "key.revealed", detail);
+        audit::record(tx, &entry, now).await?;
+    }
+    Ok(created)
+}
+
+fn taken() -> AppError {
+    AppError::told(
+        UiErrorKind::Conflict,
+        "Somebody was first: this key is in another state by now. Open it again.",
+    )
+}
+
+fn entry(key: &KeyRow, actor: &str, action: &'static str, detail: Value) -> audit::Entry {
+    audit::Entry {
+        chain: key.workspace_id.clone(),
+        actor: actor.to_owned(),
+        action,
+        target: key.id.clone(),
+        detail,
+    }
+}
+
+/// Makes a new secret for the key.
+async fn make_secret(
+    state: &AppState,
+    tx: &mut Tx,
+    key: &KeyRow,
+    half: Half<'_>,
+    form_id: Option<&str>,
+) -> Result<Created, AppError> {
+    let now = state.clock.now();
+    let environment = state
+        .profile
+        .environment(&key.environment)
+        .ok_or_else(|| AppError::Internal(format!("the environment of {} is gone", key.id)))?;
+    let id = state.rng.id("sec", now);
+    // What a request carries: the secret itself, or the public half of a pair.
+    let carried = PlainKey::generate(&environment.prefix, &state.rng);
+    let hash = carried.hash(&state.peppers);
+    let (start, end) = carried.shown(&environment.prefix);
+    let (secret, public_key, sealed) = match (state.profile.key_style, half) {
+        (KeyStyle::Secret, _) => (Some(carried), None, None),
+        (KeyStyle::Pair, Half::HandedIn(_)) => (None, Some(carried.expose().to_owned()), None),
+        (KeyStyle::Pair, Half::Made) => {
+            let prefix = environment.secret_prefix.as_deref().unwrap_or_default();
+            let signing = PlainKey::generate(prefix, &state.rng);
+            // It must be used again to verify, so it is kept, but sealed.
+            let sealed =
+                state
+                    .sealer
+                    .seal(&state.rng, &sealed_place(&id), signing.expose().as_bytes());
+            (
+                Some(signing),
+                Some(carried.expose().to_owned()),
+                Some(sealed),
+            )
+        }
+    };
+    let verifying_key = match half {
+        Half::Made => None,
+        Half::HandedIn(verifying) => Some(verifying),
+    };
+    store::insert_secret(
+        tx,
+        store::NewSecret {
+            id: &id,
+            key_id: &key.id,
+            workspace_id: &key.workspace_id,
+            hash,
+            shown: (&start, &end),
+            public_key: public_key.as_deref(),
+            sealed,
+            verifying_key,
+            form_id,
         },
         now,
     )
     .await?;
-    let event = json!({ "key_id": id, "label": key.label, "environment": key.environment, "scopes": scopes });
-    outbox::enqueue(
-        tx,
-        &state.rng,
-        origin.workspace_id,
-        Some(&key.environment),
-        EventType::KeyCreated,
-        &event,
+    tx.key_changed(hash, now).await?;
+    Ok(Created {
+        id: key.id.clone(),
+        secret,
+        public_key,
+    })
+}
+
+/// What the sealed half of a pair is bound to.
+pub fn sealed_place(secret_id: &str) -> String {
+    format!("key-secret:{secret_id}")
+}
+
+/// What the proof of a reveal is bound to.
+pub fn reveal_content(id: &str) -> Value {
+    json!({ "reveal": id })
+}
+
+/// Makes the secret of an approved key, for its owner alone, once.
+pub async fn reveal(
+    state: &AppState,
+    viewer: &Viewer,
+    id: &str,
+    proof: Proof,
+) -> Result<Creation, AppError> {
+    let now = state.clock.now();
+    let mut tx = state.db.begin().await?;
+    still(&mut tx, state, viewer, Role::Developer).await?;
+    let key = find(&mut tx, viewer.workspace_id(), id).await?;
+    may_reveal(&mut tx, viewer, &key, now).await?;
+    if key.revealed_at.is_some() {
+        return Ok(Creation::AlreadyShown { id: key.id });
+    }
+    proof
+        .consume(
+            &mut tx,
+            state,
+            viewer,
+            Action::RevealKey,
+            &reveal_content(id),
+        )
+        .await?;
+    let created = reveal_in(state, &mut tx, &key, &viewer.user_id, Half::Made, None).await?;
+    tx.commit().await?;
+    Ok(Creation::Created(created))
+}
+
+/// Says why the viewer cannot have the secret made, if so.
+pub async fn may_reveal(
+    reader: &mut crate::db::Reader,
+    viewer: &Viewer,
+    key: &KeyRow,
+    now: Millis,
+) -> Result<(), AppError> {
+    if key.owner_id.as_deref() != Some(&viewer.user_id) {
+        return Err(AppError::told(
+            UiErrorKind::NotAllowed,
+            "Only the key\u{2019}s owner can have its secret made. An admin can hand the key to another developer.",
+        ));
+    }
+    if key.revealed_at.is_some() {
+        return Ok(());
+    }
+    match key.state(now) {
+        KeyState::Approved => {}
+        KeyState::Requested => {
+            return Err(AppError::told(
+                UiErrorKind::Conflict,
+                "Nobody has approved this key yet. There is nothing to reveal.",
+            ));
+        }
+        _ => {
+            return Err(AppError::told(
+                UiErrorKind::Conflict,
+                "This key has ended without a secret. Create one like it, if it is still wanted.",
+            ));
+        }
+    }
+    // Whoever agreed to the key must not end up with its secret, however the key came to them.
+    let request = approvals::store::last_about(reader, &key.workspace_id, &key.id).await?;
+    let agreed =
+        request.is_some_and(|row| row.decided_by.as_deref() == Some(&viewer.user_id) && !row.own);
+    if agreed {
+        return Err(AppError::told(
+            UiErrorKind::NotAllowed,
+            "You approved this key, so its secret is for somebody else. An admin can hand it to another developer.",
+        ));
+    }
+    Ok(())
+}
+
+/// What the proof of a new secret is bound to.
+pub fn rotate_content(id: &str, overlap_hours: u32) -> Value {
+    json!({ "rotate": id, "overlap_hours": overlap_hours })
+}
+
+/// Gives the key a new secret. The old one works for `overlap_hours` more. What is counted goes on: it is the same key.
+pub async fn rotate(
+    state: &AppState,
+    viewer: &Viewer,
+    id: &str,
+    form_id: &str,
+    overlap_hours: u32,
+    proof: Proof,
+) -> Result<Creation, AppError> {
+    let now = state.clock.now();
+    let mut tx = state.db.begin().await?;
+    still(&mut tx, state, viewer, Role::Developer).await?;
+    let key = find(&mut tx, viewer.workspace_id(), id).await?;
+    if !policy::may_manage(viewer, key.owner_id.as_deref()) {
+        return Err(AppError::Told(policy::not_yours()));
+    }
+    if store::find_by_form(&mut tx, viewer.workspace_id(), form_id)
+        .await?
+        .is_some()
+    {
+        return Ok(Creation::AlreadyShown { id: key.id });
+    }
+    proof
+        .consume(
+            &mut tx,
+            state,
+            viewer,
+            Action::RotateKey,
+            &rotate_content(id, overlap_hours),
+        )
+        .await?;
+    if overlap_hours > state.profile.rotation.max_overlap_hours {
+        return Err(AppError::field(
+            "overlap",
+            match state.profile.rotation.max_overlap_hours {
+                0 => "Here the old secret stops at once.".to_owned(),
+                hours => format!("The old secret can work for {hours} hours more at most."),
+            },
+        ));
+    }
+    if key.state(now) != KeyState::Active {
+        return Err(AppError::told(
+            UiErrorKind::Conflict,
+            "Only an active key gets a new secret. Turn it on first.",
+        ));
+    }
+    let ends_at = now + i64::from(overlap_hours) * HOUR;
+    touch(&mut tx, state, &key).await?;
+    store::replace_secrets(&mut tx, &key.workspace_id, &key.id, ends_at, now).await?;
+    let created = make_secret(state, &mut tx, &key, Half::Made, Some(form_id)).await?;
+    let detail = json!({
+        "label": key.label, "environment": key.environment, "overlap_hours": overlap_hours, "old_ends_at": ends_at,
+    });
+    audit::record(
+        &mut tx,
+        &entry(&key, &viewer.user_id, "key.rotated", detail),
         now,
     )
     .await?;
-    Ok(Created { id, secret })
+    tell(
+        &mut tx,
+        state,
+        &key,
+        EventType::KeyRotated,
+        json!({ "old_secret_ends_at": ends_at }),
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(Creation::Created(created))
+}
+
+/// Stops the secrets that a rotation left working.
+pub async fn cut(state: &AppState, viewer: &Viewer, id: &str) -> Result<(), AppError> {
+    let now = state.clock.now();
+    let mut tx = state.db.begin().await?;
+    let key = find(&mut tx, viewer.workspace_id(), id).await?;
+    if !policy::may_disable(viewer, key.owner_id.as_deref()) {
+        return Err(AppError::Told(policy::not_yours()));
+    }
+    touch(&mut tx, state, &key).await?;
+    if store::cut_replaced(&mut tx, &key.workspace_id, &key.id, now).await? == 0 {
+        return Err(AppError::told(
+            UiErrorKind::Conflict,
+            "No old secret works any more. There is nothing to stop.",
+        ));
+    }
+    let detail = json!({ "label": key.label, "environment": key.environment });
+    audit::record(
+        &mut tx,
+        &entry(&key, &viewer.user_id, "key.old_secret_stopped", detail),
+        now,
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// What stands of a key, in short: a change that was asked for on another basis is void.
+pub fn basis(key: &KeyRow) -> String {
+    let mut digest = Sha256::new();
+    for part in [
+        &key.label,
+        &key.purpose,
+        &key.scopes,
+        &key.limits,
+        &key.allow,
+    ] {
+        digest.update(part.len().to_be_bytes());
+        digest.update(part);
+    }
+    digest.update(format!("{:?}/{:?}", key.expires_at, key.lifetime_days));
+    hex::encode(&digest.finalize()[..16])
+}
+
+/// A wanted change of a key. `basis`: of the key as the form showed it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Change {
+    pub basis: String,
+    pub label: String,
+    pub purpose: String,
+    pub terms: Terms,
+}
+
+/// What a change would come to.
+pub struct Outlook {
+    pub split: terms::Split,
+    /// What widens waits for a second person; otherwise it needs a fresh factor alone.
+    pub waits: bool,
+}
+
+/// Takes a change apart under the rules in force.
+pub async fn outlook(
+    reader: &mut crate::db::Reader,
+    state: &AppState,
+    key: &KeyRow,
+    after: &Terms,
+) -> Result<Outlook, AppError> {
+    let before = key.terms();
+    let split = terms::split(&before, after);
+    let rules = settings::of(reader, &state.profile, &key.workspace_id).await?;
+    let either: Vec<String> = before.scopes.iter().chain(&after.scopes).cloned().collect();
+    let waits = !split.widenings.is_empty()
+        && policy::needs_checker(&state.profile, rules.keys, &key.environment, &either);
+    Ok(Outlook { split, waits })
+}
+
+/// What became of a change.
+pub enum Changed {
+    /// All of it is in force.
+    InForce,
+    /// What narrows is in force; this request is about the rest.
+    Waits(String),
+}
+
+/// Changes a key: what narrows at once, what widens with a proof, and where the rules say so only once a second person
+/// agrees.
+pub async fn change(
+    state: &AppState,
+    viewer: &Viewer,
+    id: &str,
+    change: &Change,
+    proof: Option<Proof>,
+) -> Result<Changed, AppError> {
+    let mut tx = state.db.begin().await?;
+    still(&mut tx, state, viewer, Role::Developer).await?;
+    let key = find(&mut tx, viewer.workspace_id(), id).await?;
+    if !policy::may_manage(viewer, key.owner_id.as_deref()) {
+        return Err(AppError::Told(policy::not_yours()));
+    }
+    changeable(&key, state.clock.now())?;
+    if basis(&key) != change.basis {
+        return Err(AppError::told(
+            UiErrorKind::Conflict,
+            "Someone changed this while you were editing; yours is kept below.",
+        ));
+    }
+    let Outlook { split, waits } = outlook(&mut tx, state, &key, &change.terms).await?;
+    if !split.widenings.is_empty() {
+        let proof = proof.ok_or_else(|| {
+            AppError::field(
+                crate::accounts::step_up::FIELD,
+                "This lets the key do more, so confirm that it\u{2019}s you.",
+            )
+        })?;
+        proof
+            .consume(&mut tx, state, viewer, Action::WidenKey, change)
+            .await?;
+    }
+    let now_terms = if waits { &split.at_once } else { &change.terms };
+    let named = (
+        change.label.as_str(),
+        folded_label(&change.label),
+        change.purpose.as_str(),
+    );
+    let before = key.terms();
+    if *now_terms != before || change.label != key.label || change.purpose != key.purpose {
+        request::void_about(
+            &mut tx,
+            state,
+            &key.workspace_id,
+            &key.id,
+            &viewer.user_id,
+            "The key was changed meanwhile.",
+        )
+        .await?;
+        put_terms(&mut tx, state, &viewer.user_id, &key, named, now_terms).await?;
+    } else if !waits {
+        return Err(AppError::told(
+            UiErrorKind::Invalid,
+            "Nothing was changed: the key is like that already.",
+        ));
+    }
+    let changed = if waits {
+        let key = find(&mut tx, &key.workspace_id, &key.id).await?;
+        request::void_about(
+            &mut tx,
+            state,
+            &key.workspace_id,
+            &key.id,
+            &viewer.user_id,
+            "Another change was asked for in its place.",
+        )
+        .await?;
+        Changed::Waits(ask_to_widen(&mut tx, state, viewer, &key, &change.terms).await?)
+    } else {
+        Changed::InForce
+    };
+    tx.commit().await?;
+    Ok(changed)
+}
+
+/// Says why a key cannot be changed, if so.
+pub fn changeable(key: &KeyRow, now: Millis) -> Result<(), AppError> {
+    match key.state(now) {
+        KeyState::Active | KeyState::Disabled => Ok(()),
+        KeyState::Requested | KeyState::Approved => Err(AppError::told(
+            UiErrorKind::Conflict,
+            "What was asked for is frozen. Withdraw it, and send it again as you want it.",
+        )),
+        _ => Err(AppError::told(
+            UiErrorKind::Conflict,
+            "This key has ended and stays as it was. Create one like it.",
+        )),
+    }
+}
+
+async fn ask_to_widen(
+    tx: &mut Tx,
+    state: &AppState,
+    viewer: &Viewer,
+    key: &KeyRow,
+    after: &Terms,
+) -> Result<String, AppError> {
+    let asked = Asked::ChangeKey {
+        label: key.label.clone(),
+        environment: key.environment.clone(),
+        before: key.terms(),
+        after: after.clone(),
+    };
+    let usual = usual_scopes(tx, state, key).await?;
+    let context = risk::Context {
+        purpose: &key.purpose,
+        usual: &usual,
+        made_the_checker: false,
+    };
+    let (risk, _) = risk::of_key(&state.profile, &key.environment, after, context);
+    let request = Request {
+        workspace_id: &key.workspace_id,
+        subject_id: &key.id,
+        asked: &asked,
+        basis: &basis(key),
+        risk,
+        follows: None,
+    };
+    request::ask(tx, state, viewer, request).await
+}
+
+/// Puts other terms into force, with the record of what they were.
+pub async fn put_terms(
+    tx: &mut Tx,
+    state: &AppState,
+    actor: &str,
+    key: &KeyRow,
+    (label, label_folded, purpose): (&str, String, &str),
+    after: &Terms,
+) -> Result<(), AppError> {
+    let word = state
+        .profile
+        .environment(&key.environment)
+        .map_or(key.environment.as_str(), |environment| {
+            environment.word.as_str()
+        });
+    let done = store::set_terms(
+        tx,
+        &key.workspace_id,
+        &key.id,
+        (label, &label_folded, purpose),
+        after,
+    )
+    .await;
+    label_free(done, label, word)?;
+    touch(tx, state, key).await?;
+    let before = key.terms();
+    let mut detail = json!({ "label": label, "environment": key.environment });
+    if key.label != label {
+        detail["label_before"] = json!(key.label);
+    }
+    if before != *after {
+        detail["before"] = json!(before);
+        detail["after"] = json!(after);
+        let widened: Vec<&str> = terms::widenings(&before, after)
+            .into_iter()
+            .map(Widening::words)
+            .collect();
+        detail["widened"] = json!(widened);
+    }
+    audit::record(
+        tx,
+        &entry(key, actor, "key.updated", detail),
+        state.clock.now(),
+    )
+    .await?;
+    tell(
+        tx,
+        state,
+        key,
+        EventType::KeyUpdated,
+        json!({ "scopes": after.scopes }),
+    )
+    .await
+}
+
+/// Writes other metadata; it grants nothing, and applies at once.
+pub async fn set_meta(
+    state: &AppState,
+    viewer: &Viewer,
+    id: &str,
+    meta: &[(String, String)],
+) -> Result<(), AppError> {
+    let now = state.clock.now();
+    let mut tx = state.db.begin().await?;
+    let key = find(&mut tx, viewer.workspace_id(), id).await?;
+    if !policy::may_manage(viewer, key.owner_id.as_deref()) {
+        return Err(AppError::Told(policy::not_yours()));
+    }
+    changeable(&key, now)?;
+    if key.meta() == meta {
+        return Ok(());
+    }
+    store::set_meta(&mut tx, &key.workspace_id, &key.id, meta).await?;
+    touch(&mut tx, state, &key).await?;
+    let detail = json!({ "label": key.label, "environment": key.environment, "meta": meta });
+    audit::record(
+        &mut tx,
+        &entry(&key, &viewer.user_id, "key.meta_changed", detail),
+        now,
+    )
+    .await?;
+    tell(
+        &mut tx,
+        state,
+        &key,
+        EventType::KeyUpdated,
+        json!({ "meta": meta }),
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Stops a key; it can be turned on again.
+pub async fn disable(state: &AppState, viewer: &Viewer, id: &str) -> Result<(), AppError> {
+    let mut tx = state.db.begin().await?;
+    let key = find(&mut tx, viewer.workspace_id(), id).await?;
+    if !policy::may_disable(viewer, key.owner_id.as_deref()) {
+        return Err(AppError::Told(policy::not_yours()));
+    }
+    disable_in(state, &mut tx, viewer, &key).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Stops a key within a larger operation.
+pub async fn disable_in(
+    state: &AppState,
+    tx: &mut Tx,
+    viewer: &Viewer,
+    key: &KeyRow,
+) -> Result<(), AppError> {
+    let now = state.clock.now();
+    if !step(tx, state, key, Step::Disable, None).await? {
+        return Err(match key.state(now) {
+            KeyState::Disabled => AppError::told(
+                UiErrorKind::Conflict,
+                "This key was stopped before. Nothing of yours was recorded.",
+            ),
+            _ => AppError::told(
+                UiErrorKind::Conflict,
+                "This key is not in use. There is nothing to stop.",
+            ),
+        });
+    }
+    let by = if viewer.acting.is_some() {
+        OPERATOR
+    } else {
+        MEMBER
+    };
+    store::set_disabled_by(tx, &key.workspace_id, &key.id, by).await?;
+    let detail = json!({ "label": key.label, "environment": key.environment, "by": by });
+    audit::record(
+        tx,
+        &entry(key, &viewer.user_id, "key.disabled", detail),
+        now,
+    )
+    .await?;
+    tell(tx, state, key, EventType::KeyDisabled, json!({})).await
+}
+
+/// What the proof of turning a key on is bound to.
+pub fn enable_content(id: &str) -> Value {
+    json!({ "enable": id })
+}
+
+/// Turns a key on again: with a proof, or, where the rules say so, once a checker agrees.
+pub async fn enable(
+    state: &AppState,
+    viewer: &Viewer,
+    id: &str,
+    proof: Proof,
+) -> Result<Changed, AppError> {
+    let now = state.clock.now();
+    let mut tx = state.db.begin().await?;
+    let operator = viewer.acting.is_some();
+    if !operator {
+        still(&mut tx, state, viewer, Role::Developer).await?;
+    }
+    let key = find(&mut tx, viewer.workspace_id(), id).await?;
+    may_enable(viewer, &key, now)?;
+    proof
+        .consume(
+            &mut tx,
+            state,
+            viewer,
+            Action::EnableKey,
+            &enable_content(id),
+        )
+        .await?;
+    let rules = settings::of(&mut tx, &state.profile, &key.workspace_id).await?;
+    let terms = key.terms();
+    let waits = !operator
+        && policy::needs_checker(&state.profile, rules.keys, &key.environment, &terms.scopes);
+    let changed = if waits {
+        let asked = Asked::EnableKey {
+            label: key.label.clone(),
+            environment: key.environment.clone(),
+            terms: terms.clone(),
+        };
+        let context = risk::Context {
+            purpose: &key.purpose,
+            usual: &[],
+            made_the_checker: false,
+        };
+        let (risk, _) = risk::of_key(&state.profile, &key.environment, &terms, context);
+        let request = Request {
+            workspace_id: &key.workspace_id,
+            subject_id: &key.id,
+            asked: &asked,
+            basis: &basis(&key),
+            risk,
+            follows: None,
+        };
+        Changed::Waits(request::ask(&mut tx, state, viewer, request).await?)
+    } else {
+        if !step(&mut tx, state, &key, Step::Enable, None).await? {
+            return Err(taken());
+        }
+        let detail = json!({ "label": key.label, "environment": key.environment });
+        audit::record(
+            &mut tx,
+            &entry(&key, &viewer.user_id, "key.enabled", detail),
+            now,
+        )
+        .await?;
+        tell(&mut tx, state, &key, EventType::KeyUpdated, json!({})).await?;
+        Changed::InForce
+    };
+    tx.commit().await?;
+    Ok(changed)
+}
+
+/// Says why the viewer cannot turn the key on, if so.
+pub fn may_enable(viewer: &Viewer, key: &KeyRow, now: Millis) -> Result<(), AppError> {
+    let operator = viewer.acting.is_some();
+    let by_operator = key.disabled_by.as_deref() == Some(OPERATOR);
+    if key.state(now) != KeyState::Disabled {
+        return Err(AppError::told(
+            UiErrorKind::Conflict,
+            "This key is not stopped. There is nothing to turn on.",
+        ));
+    }
+    if by_operator && !operator {
+        return Err(AppError::told(
+            UiErrorKind::NotAllowed,
+            "An operator stopped this key, so only an operator turns it on. Write to them.",
+        ));
+    }
+    if operator && !by_operator {
+        return Err(AppError::told(
+            UiErrorKind::NotAllowed,
+            "A member stopped this key. Turning it on is theirs to decide.",
+        ));
+    }
+    if !operator && !policy::may_manage(viewer, key.owner_id.as_deref()) {
+        return Err(AppError::Told(policy::not_yours()));
+    }
+    Ok(())
+}
+
+/// Withdraws a key that waits, or that was approved and has no secret yet.
+pub async fn withdraw(state: &AppState, viewer: &Viewer, id: &str) -> Result<(), AppError> {
+    let now = state.clock.now();
+    let mut tx = state.db.begin().await?;
+    tx.serialise(&format!("workspace:{}", viewer.workspace_id()))
+        .await?;
+    let key = find(&mut tx, viewer.workspace_id(), id).await?;
+    if !policy::may_manage(viewer, key.owner_id.as_deref()) {
+        return Err(AppError::Told(policy::not_yours()));
+    }
+    if !step(&mut tx, state, &key, Step::Withdraw, None).await? {
+        return Err(AppError::told(
+            UiErrorKind::Conflict,
+            "This key waits for nothing any more. There is nothing to withdraw.",
+        ));
+    }
+    for row in approvals::store::open_about(&mut tx, &key.workspace_id, &key.id, now).await? {
+        let end = approvals::store::End {
+            outcome: "withdrawn",
+            by: Some(&viewer.user_id),
+            reason: None,
+            own: false,
+        };
+        approvals::store::end(&mut tx, &key.workspace_id, &row.id, end, now).await?;
+    }
+    let detail = json!({ "label": key.label, "environment": key.environment });
+    audit::record(
+        &mut tx,
+        &entry(&key, &viewer.user_id, "key.withdrawn", detail),
+        now,
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Takes a key that has ended out of the lists. Its record stays.
+pub async fn hide(state: &AppState, viewer: &Viewer, id: &str) -> Result<(), AppError> {
+    let now = state.clock.now();
+    let mut tx = state.db.begin().await?;
+    let key = find(&mut tx, viewer.workspace_id(), id).await?;
+    if !policy::may_manage(viewer, key.owner_id.as_deref()) {
+        return Err(AppError::Told(policy::not_yours()));
+    }
+    if !key.state(now).has_ended() {
+        return Err(AppError::told(
+            UiErrorKind::Conflict,
+            "Only a key that has ended can be deleted from the lists. Revoke it first.",
+        ));
+    }
+    if !store::hide(&mut tx, &key.workspace_id, &key.id, now).await? {
+        return Ok(());
+    }
+    let detail = json!({ "label": key.label, "environment": key.environment });
+    audit::record(
+        &mut tx,
+        &entry(&key, &viewer.user_id, "key.hidden", detail),
+        now,
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(())
 }
 
 /// Ends a key for good; from the next request on it is refused. `label` is what was typed to confirm, where the
@@ -249,7 +1221,7 @@ pub async fn revoke_at_console(state: &AppState, id: &str) -> Result<(), AppErro
     Ok(())
 }
 
-/// Ends a key within a larger operation, whoever may do that.
+/// Ends a key within a larger operation, whoever may do that; one that still waits is withdrawn.
 pub async fn end(
     state: &AppState,
     tx: &mut Tx,
@@ -257,40 +1229,162 @@ pub async fn end(
     actor: &str,
 ) -> Result<(), AppError> {
     let now = state.clock.now();
-    if !store::end(tx, &key.workspace_id, &key.id, now).await? {
+    let waits = matches!(key.state(now), KeyState::Requested | KeyState::Approved);
+    let by = if waits { Step::Withdraw } else { Step::Revoke };
+    if !step(tx, state, key, by, None).await? {
         return Err(AppError::told(
             UiErrorKind::Conflict,
-            "This key was revoked before. Nothing of yours was recorded.",
+            match key.state(now) {
+                KeyState::Revoked => "This key was revoked before. Nothing of yours was recorded.",
+                _ => "This key has ended before. Nothing of yours was recorded.",
+            },
         ));
     }
-    let hash = key
-        .secret_hash
-        .as_slice()
-        .try_into()
-        .map_err(|_| AppError::Internal(format!("the fingerprint of {} is damaged", key.id)))?;
-    tx.key_changed(hash, now).await?;
+    let reason = "The key has ended.";
+    request::void_about(tx, state, &key.workspace_id, &key.id, actor, reason).await?;
+    let action = if waits {
+        "key.withdrawn"
+    } else {
+        "key.revoked"
+    };
+    let detail = json!({ "label": key.label, "environment": key.environment });
+    audit::record(tx, &entry(key, actor, action, detail), now).await?;
+    if waits {
+        return Ok(());
+    }
+    tell(tx, state, key, EventType::KeyRevoked, json!({})).await
+}
+
+/// What is done with several keys at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bulk {
+    Disable,
+    Revoke,
+}
+
+impl Bulk {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Disable => "disable",
+            Self::Revoke => "revoke",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Disable, Self::Revoke]
+            .into_iter()
+            .find(|bulk| bulk.as_str() == text)
+    }
+}
+
+/// Keys that are touched at once, at most: what a page of the list holds.
+pub const MAX_BULK: usize = 50;
+
+/// Stops or ends several keys: all of them, or none if one of them can't be. Those that are in that state already are
+/// left as they are. Gives how many were touched.
+pub async fn bulk(
+    state: &AppState,
+    viewer: &Viewer,
+    ids: &[String],
+    what: Bulk,
+) -> Result<usize, AppError> {
+    let now = state.clock.now();
+    if ids.is_empty() || ids.len() > MAX_BULK {
+        return Err(AppError::told(
+            UiErrorKind::Invalid,
+            format!("Choose 1 to {MAX_BULK} keys."),
+        ));
+    }
+    let mut tx = state.db.begin().await?;
+    tx.serialise(&format!("workspace:{}", viewer.workspace_id()))
+        .await?;
+    let mut touched = 0;
+    for id in ids {
+        let key = find(&mut tx, viewer.workspace_id(), id).await?;
+        if !policy::may_revoke(viewer, key.owner_id.as_deref()) {
+            return Err(AppError::Told(policy::not_yours()));
+        }
+        match (what, key.state(now)) {
+            (Bulk::Disable, KeyState::Active) => disable_in(state, &mut tx, viewer, &key).await?,
+            (Bulk::Revoke, KeyState::Active | KeyState::Disabled) => {
+                end(state, &mut tx, &key, &viewer.user_id).await?;
+            }
+            _ => continue,
+        }
+        touched += 1;
+    }
+    tx.commit().await?;
+    Ok(touched)
+}
+
+/// What the proof of revoking everything is bound to.
+pub fn revoke_all_content(workspace_id: &str) -> Value {
+    json!({ "revoke_all": workspace_id })
+}
+
+/// The emergency: ends every key of the workspace, of all environments, and withdraws what waits. Gives how many.
+pub async fn revoke_all(
+    state: &AppState,
+    viewer: &Viewer,
+    proof: Proof,
+) -> Result<usize, AppError> {
+    let now = state.clock.now();
+    let workspace_id = viewer.workspace_id();
+    let mut tx = state.db.begin().await?;
+    still(&mut tx, state, viewer, Role::Admin).await?;
+    proof
+        .consume(
+            &mut tx,
+            state,
+            viewer,
+            Action::RevokeAll,
+            &revoke_all_content(workspace_id),
+        )
+        .await?;
+    let mut ended = 0;
+    for key in store::not_ended(&mut tx, workspace_id, None).await? {
+        if !key.state(now).has_ended() {
+            end(state, &mut tx, &key, &viewer.user_id).await?;
+            ended += 1;
+        }
+    }
+    let detail = json!({ "keys": ended });
     audit::record(
-        tx,
-        &audit::Entry {
-            chain: key.workspace_id.clone(),
-            actor: actor.to_owned(),
-            action: "key.revoked",
-            target: key.id.clone(),
-            detail: json!({ "label": key.label, "environment": key.environment }),
-        },
+        &mut tx,
+        &viewer.entry("keys.all_revoked", workspace_id, detail),
         now,
     )
     .await?;
-    outbox::enqueue(
-        tx,
-        &state.rng,
-        &key.workspace_id,
-        Some(&key.environment),
-        EventType::KeyRevoked,
-        &json!({ "key_id": key.id, "label": key.label, "environment": key.environment }),
-        now,
-    )
-    .await?;
+    tx.commit().await?;
+    Ok(ended)
+}
+
+/// Hands a key to another developer of the workspace, as an admin: whoever had it may be gone.
+pub async fn give(state: &AppState, viewer: &Viewer, id: &str, to: &str) -> Result<(), AppError> {
+    let mut tx = state.db.begin().await?;
+    still(&mut tx, state, viewer, Role::Admin).await?;
+    let key = find(&mut tx, viewer.workspace_id(), id).await?;
+    let roles = workspaces::ops::roles_now(&mut tx, state, viewer.workspace_id(), to).await?;
+    if !roles.include(Role::Developer) {
+        return Err(AppError::field(
+            "to",
+            "Choose a developer of this workspace.",
+        ));
+    }
+    if key.owner_id.as_deref() == Some(to) {
+        return Err(AppError::field("to", "The key is theirs already."));
+    }
+    hand_over(state, &mut tx, &key, Some(to), &viewer.user_id).await?;
+    let notice = Notice {
+        kind: Kind::Keys,
+        workspace_id: Some(viewer.workspace_id()),
+        subject: format!("The key \u{201c}{}\u{201d} is yours now", key.label),
+        text: format!("{} handed it to you.", viewer.name),
+        action: "See the key",
+        path: format!("/keys/{id}"),
+    };
+    notices::tell(&mut tx, state, to, &notice).await?;
+    tx.commit().await?;
     Ok(())
 }
 

@@ -1,11 +1,18 @@
-//! What a key may be and who may end one. Pure: values in, values out.
+//! What a key may be and who may do what with one. Pure: values in, values out.
 
-use super::types::KeyState;
+use jiff::{civil::Date, tz::TimeZone};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    allow::{self, AllowEntry, ListKind},
+    money,
+    terms::{Expiry, Limits, Terms},
+};
 use crate::{
     accounts::Viewer,
     error::{FieldError, UiError, UiErrorKind},
-    profiles::Profile,
-    server::clock::Millis,
+    profiles::{ApprovalLevel, CurrencyKind, Profile, ScopeFlag},
+    server::clock::{DAY, Millis},
     workspaces::Role,
 };
 
@@ -13,66 +20,219 @@ use crate::{
 pub const READERS: &[Role] = &[Role::Developer, Role::Checker, Role::Auditor, Role::Admin];
 
 pub const MAX_LABEL: usize = 60;
+pub const MAX_PURPOSE: usize = 300;
+/// Pairs of metadata, and characters of a name and a value.
+const MAX_META: usize = 20;
+const MAX_META_NAME: usize = 40;
+const MAX_META_VALUE: usize = 200;
+/// The furthest end that a key can be given where the profile sets none: what a date field of a browser still takes.
+const MAX_LIFE_DAYS: u32 = 3650;
+
+/// What is asked for, as it was typed.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    pub environment: String,
+    pub label: String,
+    pub purpose: String,
+    pub scopes: Vec<String>,
+    pub currency_kind: String,
+    pub currency: String,
+    pub max_amount: String,
+    pub max_daily: String,
+    /// A number of days, `days` (then `expires_in`), `date` (then `expires_on`) or `never`; the profile's default if empty.
+    pub expiry: String,
+    pub expires_in: String,
+    pub expires_on: String,
+    /// One to a line or with commas between.
+    pub addresses: String,
+    pub domains: String,
+}
 
 /// A key that is asked for, every part of it checked.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewKey {
     pub environment: String,
     pub label: String,
-    /// In the order of the catalogue, each once.
-    pub scopes: Vec<String>,
-    pub expires_at: Option<Millis>,
+    pub purpose: String,
+    pub terms: Terms,
+    /// In place of the workspace's own tier; given at the console alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tier: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub meta: Vec<(String, String)>,
 }
 
-/// Checks what was asked for against the profile; says about each field what is wrong with it.
+/// Collects what is wrong, by field.
+#[derive(Default)]
+struct Wrong(Vec<FieldError>);
+
+impl Wrong {
+    fn say(&mut self, field: &str, message: impl Into<String>) {
+        self.0.push(FieldError {
+            field: field.to_owned(),
+            message: message.into(),
+        });
+    }
+}
+
+/// Checks what is asked for against the profile; says about each field what is wrong with it. `maker`: who adds the
+/// addresses.
 pub fn new_key(
     profile: &Profile,
-    environment: &str,
-    label: &str,
-    scopes: &[String],
-    expires_at: Option<Millis>,
+    wanted: &Wanted,
+    maker: &str,
+    now: Millis,
 ) -> Result<NewKey, Vec<FieldError>> {
-    let mut errors = Vec::new();
-    let mut wrong = |field: &str, message: String| {
-        errors.push(FieldError {
-            field: field.to_owned(),
-            message,
-        });
-    };
-    if profile.environment(environment).is_none() {
+    let mut wrong = Wrong::default();
+    if profile.environment(&wanted.environment).is_none() {
         let words: Vec<&str> = profile.environments.iter().map(|e| e.id.as_str()).collect();
-        wrong(
+        wrong.say(
             "environment",
             format!("Choose an environment: {}.", words.join(" or ")),
         );
     }
-    let label = label.trim();
+    let label = label(&wanted.label, &mut wrong);
+    let purpose = purpose(&wanted.purpose, &mut wrong);
+    let scopes = scopes(profile, &wanted.scopes, &mut wrong);
+    let limits = limits(profile, wanted, &mut wrong);
+    let expiry = expiry(profile, wanted, now, &mut wrong);
+    let mut allow = Vec::new();
+    for (kind, field, text, offered) in [
+        (
+            ListKind::Ip,
+            "addresses",
+            &wanted.addresses,
+            profile.allow.addresses,
+        ),
+        (
+            ListKind::Domain,
+            "domains",
+            &wanted.domains,
+            profile.allow.domains,
+        ),
+    ] {
+        if !offered && !text.trim().is_empty() {
+            wrong.say(field, format!("{} binds no key to these.", profile.name));
+            continue;
+        }
+        for line in allow::parse_many(kind, text, &allow) {
+            match line.outcome {
+                Ok((value, note)) => allow.push(AllowEntry {
+                    kind,
+                    value,
+                    note,
+                    added_by: maker.to_owned(),
+                    added_at: now,
+                }),
+                Err(message) => wrong.say(field, format!("{}: {message}", printable(&line.text))),
+            }
+        }
+    }
+    if wrong.0.is_empty() {
+        Ok(NewKey {
+            environment: wanted.environment.clone(),
+            label,
+            purpose,
+            terms: Terms {
+                scopes,
+                limits,
+                expiry,
+                allow,
+            },
+            tier: None,
+            meta: Vec::new(),
+        })
+    } else {
+        Err(wrong.0)
+    }
+}
+
+/// What an edit asks for in place of label, purpose, scopes, limits and expiry; the lists have a form of their own.
+pub fn edited(
+    profile: &Profile,
+    wanted: &Wanted,
+    before: &Terms,
+    now: Millis,
+) -> Result<(String, String, Terms), Vec<FieldError>> {
+    let mut wrong = Wrong::default();
+    let label = label(&wanted.label, &mut wrong);
+    let purpose = purpose(&wanted.purpose, &mut wrong);
+    let scopes = scopes(profile, &wanted.scopes, &mut wrong);
+    let limits = if profile.currencies.is_empty() {
+        before.limits.clone()
+    } else {
+        limits(profile, wanted, &mut wrong)
+    };
+    // Kept as it is to the millisecond, which no field shows.
+    let expiry = if wanted.expiry == "keep" {
+        before.expiry
+    } else {
+        match expiry(profile, wanted, now, &mut wrong) {
+            // A key that is in use has its end on the calendar.
+            Expiry::Days(days) => Expiry::At(now + i64::from(days) * DAY),
+            other => other,
+        }
+    };
+    if wrong.0.is_empty() {
+        let terms = Terms {
+            scopes,
+            limits,
+            expiry,
+            allow: before.allow.clone(),
+        };
+        Ok((label, purpose, terms))
+    } else {
+        Err(wrong.0)
+    }
+}
+
+fn label(text: &str, wrong: &mut Wrong) -> String {
+    let label = text.trim();
     if label.is_empty() {
-        wrong(
-            "label",
-            "Give the key a label, so that you know it again.".to_owned(),
-        );
+        wrong.say("label", "Give the key a label, so that you know it again.");
     } else if label.chars().count() > MAX_LABEL {
-        wrong("label", format!("Use at most {MAX_LABEL} characters."));
+        wrong.say("label", format!("Use at most {MAX_LABEL} characters."));
     } else if label.chars().any(is_invisible) {
-        wrong(
+        wrong.say(
             "label",
-            "Use letters, digits and punctuation; a control or invisible character is in it."
-                .to_owned(),
+            "Use letters, digits and punctuation; a control or invisible character is in it.",
         );
     }
-    let unknown: Vec<&str> = scopes
-        .iter()
-        .map(String::as_str)
-        .filter(|id| profile.scope(id).is_none())
-        .collect();
-    if scopes.is_empty() {
-        wrong(
-            "scopes",
-            "Choose at least one scope; a key without any can do nothing.".to_owned(),
+    label.to_owned()
+}
+
+fn purpose(text: &str, wrong: &mut Wrong) -> String {
+    let purpose = text.trim().replace("\r\n", "\n");
+    if purpose.chars().count() > MAX_PURPOSE {
+        wrong.say("purpose", format!("Use at most {MAX_PURPOSE} characters."));
+    } else if purpose.chars().any(|c| c != '\n' && is_invisible(c)) {
+        wrong.say(
+            "purpose",
+            "Use letters, digits and punctuation; a control or invisible character is in it.",
         );
-    } else if let Some(first) = unknown.first() {
-        wrong(
+    }
+    purpose
+}
+
+/// In the catalogue's order, each once. `customers:*` is spelt out: what the catalogue gains later is not in it.
+fn scopes(profile: &Profile, asked: &[String], wrong: &mut Wrong) -> Vec<String> {
+    let covers = |asked: &str, id: &str| {
+        asked == id
+            || (asked == "*" && profile.scope("*").is_none())
+            || asked
+                .strip_suffix('*')
+                .is_some_and(|start| start.ends_with(':') && id.starts_with(start))
+    };
+    let unknown = asked
+        .iter()
+        .find(|asked| !profile.scopes().any(|scope| covers(asked, &scope.id)));
+    if asked.is_empty() {
+        wrong.say(
+            "scopes",
+            "Choose at least one scope; a key without any can do nothing.",
+        );
+    } else if let Some(first) = unknown {
+        wrong.say(
             "scopes",
             format!(
                 "There is no scope \u{201c}{}\u{201d} here.",
@@ -80,19 +240,186 @@ pub fn new_key(
             ),
         );
     }
-    if !errors.is_empty() {
-        return Err(errors);
+    profile
+        .scopes()
+        .filter(|scope| asked.iter().any(|asked| covers(asked, &scope.id)))
+        .map(|scope| scope.id.clone())
+        .collect()
+}
+
+fn limits(profile: &Profile, wanted: &Wanted, wrong: &mut Wrong) -> Limits {
+    let mut limits = Limits::default();
+    let typed = [&wanted.max_amount, &wanted.max_daily]
+        .into_iter()
+        .any(|text| !text.trim().is_empty());
+    if !wanted.currency_kind.is_empty() {
+        limits.kind = CurrencyKind::parse(&wanted.currency_kind);
+        if limits.kind.is_none() {
+            wrong.say("currency_kind", "Choose Fiat or Crypto.");
+        }
+    } else if profile.create.currency {
+        wrong.say("currency_kind", "Choose Fiat or Crypto.");
     }
-    Ok(NewKey {
-        environment: environment.to_owned(),
-        label: label.to_owned(),
-        scopes: profile
-            .scopes()
-            .filter(|scope| scopes.contains(&scope.id))
-            .map(|scope| scope.id.clone())
-            .collect(),
-        expires_at,
-    })
+    if !typed && wanted.currency.is_empty() {
+        return limits;
+    }
+    let Some(currency) = profile.currency(&wanted.currency) else {
+        wrong.say("currency", "Choose the currency of the limits.");
+        return limits;
+    };
+    if limits.kind.is_some_and(|kind| kind != currency.kind) {
+        wrong.say(
+            "currency",
+            format!(
+                "{} is no {} currency.",
+                currency.id,
+                wanted.currency_kind.to_lowercase()
+            ),
+        );
+    }
+    let mut amount = |field: &str, text: &str| {
+        if text.trim().is_empty() {
+            return None;
+        }
+        money::parse(text, currency)
+            .map_err(|message| wrong.say(field, message))
+            .ok()
+    };
+    limits.max_amount = amount("max_amount", &wanted.max_amount);
+    limits.max_daily = amount("max_daily", &wanted.max_daily);
+    if let (Some(one), Some(day)) = (limits.max_amount, limits.max_daily)
+        && one > day
+    {
+        wrong.say(
+            "max_amount",
+            "No single request can be larger than what a day allows.",
+        );
+    }
+    // A currency that bounds nothing is none.
+    limits.currency = typed.then(|| currency.id.clone());
+    limits
+}
+
+fn expiry(profile: &Profile, wanted: &Wanted, now: Millis, wrong: &mut Wrong) -> Expiry {
+    let rule = profile.expiry;
+    let max = rule.max_days.unwrap_or(MAX_LIFE_DAYS);
+    let too_long = || format!("A key here lives {max} days at most.");
+    let days = |text: &str, field: &str, wrong: &mut Wrong| match text.trim().parse::<u32>() {
+        Ok(0) | Err(_) => {
+            wrong.say(field, "Write a number of days, 1 or more.");
+            Expiry::Never
+        }
+        Ok(days) if days > max => {
+            wrong.say(field, too_long());
+            Expiry::Never
+        }
+        Ok(days) => Expiry::Days(days),
+    };
+    match wanted.expiry.as_str() {
+        "" => match rule.default_days {
+            Some(days) => Expiry::Days(days),
+            None if rule.never => Expiry::Never,
+            None => Expiry::Days(max),
+        },
+        "never" if rule.never => Expiry::Never,
+        "never" => {
+            wrong.say("expiry", "Every key here has an end. Choose one.");
+            Expiry::Never
+        }
+        "days" => days(&wanted.expires_in, "expires_in", wrong),
+        "date" => match end_of_day(wanted.expires_on.trim()) {
+            None => {
+                wrong.say("expires_on", "Write the day as year-month-day: 2027-03-14.");
+                Expiry::Never
+            }
+            Some(at) if at <= now => {
+                wrong.say(
+                    "expires_on",
+                    "That day is over. Choose one that is to come.",
+                );
+                Expiry::Never
+            }
+            // The rest of the last day is given.
+            Some(at) if at > now + (i64::from(max) + 1) * DAY => {
+                wrong.say("expires_on", too_long());
+                Expiry::Never
+            }
+            Some(at) => Expiry::At(at),
+        },
+        number => days(number, "expiry", wrong),
+    }
+}
+
+/// The moment at which this day is over in UTC.
+fn end_of_day(text: &str) -> Option<Millis> {
+    let date: Date = (text.len() == 10).then(|| text.parse().ok()).flatten()?;
+    let next = date.tomorrow().ok()?.to_zoned(TimeZone::UTC).ok()?;
+    Some(next.timestamp().as_millisecond())
+}
+
+/// Metadata as it is typed: a line `name=value` for each.
+pub fn meta(text: &str) -> Result<Vec<(String, String)>, String> {
+    let mut pairs: Vec<(String, String)> = Vec::new();
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let Some((name, value)) = line.split_once('=') else {
+            return Err(format!(
+                "Write name=value, not \u{201c}{}\u{201d}.",
+                printable(line)
+            ));
+        };
+        let (name, value) = (name.trim(), value.trim());
+        let named = !name.is_empty()
+            && name.len() <= MAX_META_NAME
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
+        if !named {
+            return Err(format!(
+                "A name has 1 to {MAX_META_NAME} letters, digits, \u{201c}_\u{201d}, \u{201c}-\u{201d} or \u{201c}.\u{201d}, unlike \u{201c}{}\u{201d}.",
+                printable(name)
+            ));
+        }
+        if value.chars().count() > MAX_META_VALUE || value.chars().any(is_invisible) {
+            return Err(format!(
+                "The value of {name} has at most {MAX_META_VALUE} visible characters."
+            ));
+        }
+        if pairs.iter().any(|(other, _)| other == name) {
+            return Err(format!("{name} stands there twice."));
+        }
+        pairs.push((name.to_owned(), value.to_owned()));
+    }
+    if pairs.len() > MAX_META {
+        return Err(format!("Keep at most {MAX_META} lines."));
+    }
+    Ok(pairs)
+}
+
+/// Whether any of these scopes moves money.
+pub fn moves_money(profile: &Profile, scopes: &[String]) -> bool {
+    flagged(profile, scopes, ScopeFlag::MovesMoney)
+}
+
+pub fn flagged(profile: &Profile, scopes: &[String], flag: ScopeFlag) -> bool {
+    profile
+        .scopes()
+        .any(|scope| scopes.contains(&scope.id) && scope.flags.contains(&flag))
+}
+
+/// Whether a key with these scopes in this environment is one that a second person has to agree to.
+pub fn needs_checker(
+    profile: &Profile,
+    level: ApprovalLevel,
+    environment: &str,
+    scopes: &[String],
+) -> bool {
+    let live = profile.environment(environment).is_none_or(|e| e.live);
+    match level {
+        ApprovalLevel::Nothing => false,
+        ApprovalLevel::LiveMoney => live && moves_money(profile, scopes),
+        ApprovalLevel::Live => live,
+        ApprovalLevel::Everything => true,
+    }
 }
 
 /// Two labels that differ only in case or spacing would be taken for each other.
@@ -117,30 +444,27 @@ fn printable(text: &str) -> String {
         .collect()
 }
 
-/// A key's state at a moment. What was revoked stays revoked, whatever its expiry.
-pub fn state(revoked: bool, expires_at: Option<Millis>, now: Millis) -> KeyState {
-    if revoked {
-        KeyState::Revoked
-    } else if expires_at.is_some_and(|at| at <= now) {
-        KeyState::Expired
-    } else {
-        KeyState::Active
-    }
+/// Developers manage their own keys, admins any of the workspace. An operator who acts in it is an admin and no developer,
+/// and manages none.
+pub fn may_manage(viewer: &Viewer, owner_id: Option<&str>) -> bool {
+    viewer.has(Role::Developer) && (viewer.has(Role::Admin) || owner_id == Some(&viewer.user_id))
 }
 
-/// Developers end their own keys; checkers and admins any of the workspace. An operator who acts in it is an admin and
-/// no developer, and ends none.
+/// Who may end a key: also any checker.
 pub fn may_revoke(viewer: &Viewer, owner_id: Option<&str>) -> bool {
-    viewer.has(Role::Checker)
-        || (viewer.has(Role::Developer)
-            && (viewer.has(Role::Admin) || owner_id == Some(&viewer.user_id)))
+    viewer.has(Role::Checker) || may_manage(viewer, owner_id)
 }
 
-/// What somebody is told who may not end this key.
+/// Who may stop a key: also an operator who acts in the workspace.
+pub fn may_disable(viewer: &Viewer, owner_id: Option<&str>) -> bool {
+    viewer.acting.is_some() || may_revoke(viewer, owner_id)
+}
+
+/// What somebody is told who may not do that with this key.
 pub fn not_yours() -> UiError {
     UiError::new(
         UiErrorKind::NotAllowed,
-        "You can revoke keys of your own. Its owner, a checker or an admin can revoke this one.",
+        "You can manage keys of your own. Its owner or an admin can change this one; a checker can stop it.",
     )
 }
 
@@ -150,8 +474,13 @@ mod tests {
 
     fn check(label: &str, scopes: &[&str]) -> Result<NewKey, Vec<FieldError>> {
         let profile = Profile::load("revkeen").expect("it loads");
-        let scopes: Vec<String> = scopes.iter().map(|s| (*s).to_owned()).collect();
-        new_key(&profile, "sandbox", label, &scopes, None)
+        let wanted = Wanted {
+            environment: "sandbox".to_owned(),
+            label: label.to_owned(),
+            scopes: scopes.iter().map(|s| (*s).to_owned()).collect(),
+            ..Wanted::default()
+        };
+        new_key(&profile, &wanted, "console", 0)
     }
 
     #[test]
@@ -162,13 +491,22 @@ mod tests {
         )
         .expect("sound");
         assert_eq!(key.label, "POS");
-        assert_eq!(key.scopes, ["customers:read", "products:read"]);
+        assert_eq!(key.terms.scopes, ["customers:read", "products:read"]);
     }
 
     #[test]
     fn every_wrong_field_is_named_at_once() {
         let profile = Profile::load("revkeen").expect("it loads");
-        let errors = new_key(&profile, "mars", "", &[], None).expect_err("refused");
+        let errors = new_key(
+            &profile,
+            &Wanted {
+                environment: "mars".to_owned(),
+                ..Wanted::default()
+            },
+            "console",
+            0,
+        )
+        .expect_err("refused");
         let fields: Vec<&str> = errors.iter().map(|e| e.field.as_str()).collect();
         assert_eq!(fields, ["environment", "label", "scopes"]);
     }
@@ -182,9 +520,24 @@ mod tests {
     }
 
     #[test]
-    fn a_revoked_key_never_reads_as_merely_expired() {
-        assert_eq!(state(true, Some(1), 2), KeyState::Revoked);
-        assert_eq!(state(false, Some(2), 2), KeyState::Expired);
-        assert_eq!(state(false, Some(3), 2), KeyState::Active);
+    fn a_wildcard_is_spelt_out() {
+        let key = check("POS", &["customers:*"]).expect("sound");
+        assert_eq!(key.terms.scopes, ["customers:read", "customers:write"]);
+        assert_eq!(check("POS", &["*"]).expect("sound").terms.scopes.len(), 16);
+        assert!(check("POS", &["cust*"]).is_err() && check("POS", &["mail:*"]).is_err());
+    }
+
+    #[test]
+    fn metadata_is_read_line_by_line() {
+        assert_eq!(
+            meta("store = 12\n\nregion=eu\n"),
+            Ok(vec![
+                ("store".to_owned(), "12".to_owned()),
+                ("region".to_owned(), "eu".to_owned())
+            ])
+        );
+        for text in ["store", "=1", "a b=1", "a=1\na=2", "a=\u{202e}"] {
+            assert!(meta(text).is_err(), "{text:?}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use axum::{
 
 use super::{
     ops::{self, Creation},
-    policy,
+    policy::{self, Wanted},
     secret::{PlainKey, looks_like_a_key},
     store,
 };
@@ -18,7 +18,7 @@ use crate::{
     server::{
         clock::is_id,
         error::AppError,
-        page::{Once, Outcome, Submission},
+        page::{Fields, Once, Outcome, Submission},
     },
 };
 
@@ -38,16 +38,14 @@ pub async fn create(submission: Submission) -> Response {
                 ));
             }
             // Sent again, as reloading the answer does: the key is there, its secret is not known any more.
-            if let Some(id) = ops::made_by(state, viewer, draft).await? {
-                return Ok(Outcome::Show(Once::Key(Creation::AlreadyShown { id })));
+            if let Some(made) = ops::made_by(state, viewer, draft).await? {
+                return Ok(shown(made));
             }
-            let environment = fields.get("environment");
             let key = policy::new_key(
                 &state.profile,
-                environment,
-                fields.get("label"),
-                &fields.all("scopes"),
-                None,
+                &wanted(fields),
+                &viewer.user_id,
+                state.clock.now(),
             );
             // Another way to confirm was asked for; the form comes back with it, and nothing is wrong with it.
             if form.wants_another_factor() {
@@ -55,14 +53,42 @@ pub async fn create(submission: Submission) -> Response {
             }
             let key = key.map_err(AppError::fields)?;
             let proof = step_up::prove_form(form, Action::CreateKey, &key).await?;
-            let creation = ops::create(state, viewer, draft, &key, proof).await?;
-            Ok(Outcome::Show(Once::Key(creation)))
+            let made = ops::create(state, viewer, draft, &key, None, proof).await?;
+            Ok(shown(made))
         })
         .await;
     response
         .headers_mut()
         .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+/// What a form asks for.
+pub fn wanted(fields: &Fields) -> Wanted {
+    let text = |name: &str| fields.get(name).to_owned();
+    Wanted {
+        environment: text("environment"),
+        label: text("label"),
+        purpose: text("purpose"),
+        scopes: fields.all("scopes"),
+        currency_kind: text("currency_kind"),
+        currency: text("currency"),
+        max_amount: text("max_amount"),
+        max_daily: text("max_daily"),
+        expiry: text("expiry"),
+        expires_in: text("expires_in"),
+        expires_on: text("expires_on"),
+        addresses: text("addresses"),
+        domains: text("domains"),
+    }
+}
+
+/// A key that waits has nothing to show but its own page.
+fn shown(made: Creation) -> Outcome {
+    match made {
+        Creation::Waiting { id } => Outcome::Go(format!("/keys/{id}")),
+        other => Outcome::Show(Once::Key(other)),
+    }
 }
 
 pub async fn revoke(Path(id): Path<String>, submission: Submission) -> Response {

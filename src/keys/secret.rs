@@ -102,7 +102,14 @@ pub fn looks_like_a_key(text: &str, profile: &Profile) -> bool {
     profile
         .environments
         .iter()
-        .filter_map(|environment| text.strip_prefix(&environment.prefix))
+        .flat_map(|environment| {
+            [
+                Some(&environment.prefix),
+                environment.secret_prefix.as_ref(),
+            ]
+        })
+        .flatten()
+        .filter_map(|prefix| text.strip_prefix(prefix))
         .any(|rest| rest.len() > SHOWN * 2)
 }
 

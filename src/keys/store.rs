@@ -1,8 +1,15 @@
 //! All SQL about keys.
 
+use serde_json::json;
 use sqlx::FromRow;
 
-use super::types::KeyTab;
+use super::{
+    allow::AllowEntry,
+    life,
+    policy::{NewKey, folded_label},
+    terms::{Expiry, Limits, Terms},
+    types::{KeyState, KeyTab},
+};
 use crate::{
     db::{DbError, Reader, SecretHash, Tx},
     server::clock::{HOUR, Millis},
@@ -15,74 +22,402 @@ pub struct KeyRow {
     pub workspace_id: String,
     pub environment: String,
     pub label: String,
-    /// JSON list of scope ids.
+    pub purpose: String,
+    /// JSON, here and below: list of scope ids.
     pub scopes: String,
+    pub limits: String,
+    pub allow: String,
+    pub meta: String,
+    pub tier: Option<String>,
     pub owner_id: Option<String>,
     pub owner: Option<String>,
-    pub secret_hash: Vec<u8>,
+    /// Who asked for it.
+    pub maker_id: Option<String>,
+    /// Empty until the secret is made.
     pub secret_start: String,
     pub secret_end: String,
     pub state: String,
     pub expires_at: Option<Millis>,
+    pub lifetime_days: Option<i64>,
+    pub waits_until: Option<Millis>,
     pub created_at: Millis,
+    pub revealed_at: Option<Millis>,
     pub ended_at: Option<Millis>,
+    pub disabled_by: Option<String>,
+    pub hidden_at: Option<Millis>,
     pub last_used_at: Option<Millis>,
     pub last_used_ip: Option<String>,
 }
 
-/// The stored word of a key that was not ended by anyone.
-pub const ACTIVE: &str = "active";
-pub const REVOKED: &str = "revoked";
+impl KeyRow {
+    /// The state that was written down; [`KeyRow::state`] knows the time as well.
+    pub fn stored_state(&self) -> KeyState {
+        // A word that this version does not know lets nothing through.
+        KeyState::parse(&self.state).unwrap_or(KeyState::Revoked)
+    }
+
+    pub fn state(&self, now: Millis) -> KeyState {
+        life::at(self.stored_state(), self.expires_at, self.waits_until, now)
+    }
+
+    /// What bounds it. Parts that cannot be read grant nothing.
+    pub fn terms(&self) -> Terms {
+        Terms {
+            scopes: serde_json::from_str(&self.scopes).unwrap_or_default(),
+            limits: self.limits(),
+            expiry: match (self.expires_at, self.lifetime_days) {
+                (Some(at), _) => Expiry::At(at),
+                (None, Some(days)) => Expiry::Days(u32::try_from(days).unwrap_or(0)),
+                (None, None) => Expiry::Never,
+            },
+            allow: self.allow(),
+        }
+    }
+
+    pub fn limits(&self) -> Limits {
+        serde_json::from_str(&self.limits).unwrap_or_default()
+    }
+
+    pub fn allow(&self) -> Vec<AllowEntry> {
+        serde_json::from_str(&self.allow).unwrap_or_default()
+    }
+
+    pub fn meta(&self) -> Vec<(String, String)> {
+        serde_json::from_str(&self.meta).unwrap_or_default()
+    }
+}
 
 macro_rules! select_key {
     ($rest:literal) => {
         concat!(
-            "select k.id, k.workspace_id, k.environment, k.label, k.scopes, k.owner_id, u.name as owner, k.secret_hash,
-                    k.secret_start, k.secret_end, k.state, k.expires_at, k.created_at, k.ended_at, k.last_used_at,
-                    k.last_used_ip
+            "select k.id, k.workspace_id, k.environment, k.label, k.purpose, k.scopes, k.limits, k.allow, k.meta, k.tier,
+                    k.owner_id, u.name as owner, k.maker_id, k.secret_start, k.secret_end, k.state, k.expires_at,
+                    k.lifetime_days, k.waits_until, k.created_at, k.revealed_at, k.ended_at, k.disabled_by, k.hidden_at,
+                    k.last_used_at, k.last_used_ip
              from api_keys k left join users u on u.id = k.owner_id ",
             $rest
         )
     };
 }
 
+/// Terms as the columns hold them.
+struct Columns {
+    scopes: String,
+    limits: String,
+    allow: String,
+    expires_at: Option<Millis>,
+    lifetime_days: Option<i64>,
+}
+
+impl Columns {
+    fn of(terms: &Terms) -> Self {
+        let (expires_at, lifetime_days) = match terms.expiry {
+            Expiry::Never => (None, None),
+            Expiry::Days(days) => (None, Some(i64::from(days))),
+            Expiry::At(at) => (Some(at), None),
+        };
+        Self {
+            scopes: json!(terms.scopes).to_string(),
+            limits: json!(terms.limits).to_string(),
+            allow: json!(terms.allow).to_string(),
+            expires_at,
+            lifetime_days,
+        }
+    }
+}
+
 pub struct Insert<'a> {
     pub id: &'a str,
     pub workspace_id: &'a str,
-    pub environment: &'a str,
-    pub label: &'a str,
+    pub key: &'a NewKey,
     pub label_folded: &'a str,
-    pub scopes: &'a str,
-    pub owner_id: Option<&'a str>,
+    /// Who asks for it and owns it; nobody in particular at the console.
+    pub maker_id: Option<&'a str>,
     pub draft_id: Option<&'a str>,
-    pub secret_hash: SecretHash,
-    pub secret_start: &'a str,
-    pub secret_end: &'a str,
-    pub expires_at: Option<Millis>,
+    pub waits_until: Option<Millis>,
 }
 
-pub async fn insert(tx: &mut Tx, key: Insert<'_>, now: Millis) -> Result<(), DbError> {
+/// Keeps a key that has no secret yet, as one that waits for a second person.
+pub async fn insert(tx: &mut Tx, new: Insert<'_>, now: Millis) -> Result<(), DbError> {
+    let columns = Columns::of(&new.key.terms);
     crate::execute!(
         tx,
-        "insert into api_keys (id, workspace_id, environment, label, label_folded, scopes, owner_id, draft_id,
-                               secret_hash, secret_start, secret_end, state, expires_at, created_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
-        key.id,
-        key.workspace_id,
-        key.environment,
-        key.label,
-        key.label_folded,
-        key.scopes,
-        key.owner_id,
-        key.draft_id,
-        key.secret_hash.to_vec(),
-        key.secret_start,
-        key.secret_end,
-        ACTIVE,
-        key.expires_at,
+        "insert into api_keys (id, workspace_id, environment, label, label_folded, purpose, scopes, limits, allow, meta,
+                               tier, owner_id, maker_id, draft_id, secret_start, secret_end, state, expires_at,
+                               lifetime_days, waits_until, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $13, '', '', $14, $15, $16, $17, $18)",
+        new.id,
+        new.workspace_id,
+        &new.key.environment,
+        &new.key.label,
+        new.label_folded,
+        &new.key.purpose,
+        columns.scopes,
+        columns.limits,
+        columns.allow,
+        json!(new.key.meta).to_string(),
+        new.key.tier.as_deref(),
+        new.maker_id,
+        new.draft_id,
+        KeyState::Requested.as_str(),
+        columns.expires_at,
+        columns.lifetime_days,
+        new.waits_until,
         now
     )?;
     Ok(())
+}
+
+/// Gives a key other terms, label and purpose.
+pub async fn set_terms(
+    tx: &mut Tx,
+    workspace_id: &str,
+    id: &str,
+    (label, label_folded, purpose): (&str, &str, &str),
+    terms: &Terms,
+) -> Result<(), DbError> {
+    let columns = Columns::of(terms);
+    // A later end is reminded of anew.
+    crate::execute!(
+        tx,
+        "update api_keys set label = $3, label_folded = $4, purpose = $5, scopes = $6, limits = $7, allow = $8,
+                expires_at = $9, lifetime_days = $10,
+                reminded_days = case when expires_at = $9 then reminded_days else null end
+         where workspace_id = $1 and id = $2",
+        workspace_id,
+        id,
+        label,
+        label_folded,
+        purpose,
+        columns.scopes,
+        columns.limits,
+        columns.allow,
+        columns.expires_at,
+        columns.lifetime_days
+    )?;
+    Ok(())
+}
+
+pub async fn set_meta(
+    tx: &mut Tx,
+    workspace_id: &str,
+    id: &str,
+    meta: &[(String, String)],
+) -> Result<(), DbError> {
+    crate::execute!(
+        tx,
+        "update api_keys set meta = $3 where workspace_id = $1 and id = $2",
+        workspace_id,
+        id,
+        json!(meta).to_string()
+    )?;
+    Ok(())
+}
+
+/// Moves a key from one state to another. False if it was in another by then.
+pub async fn set_state(
+    tx: &mut Tx,
+    key: &KeyRow,
+    to: KeyState,
+    waits_until: Option<Millis>,
+    now: Millis,
+) -> Result<bool, DbError> {
+    let touched = crate::execute!(
+        tx,
+        "update api_keys set state = $4, waits_until = $5, ended_at = $6, disabled_by = null
+         where workspace_id = $1 and id = $2 and state = $3",
+        &key.workspace_id,
+        &key.id,
+        &key.state,
+        to.as_str(),
+        waits_until,
+        to.has_ended().then_some(now)
+    )?;
+    Ok(touched == 1)
+}
+
+pub async fn set_disabled_by(
+    tx: &mut Tx,
+    workspace_id: &str,
+    id: &str,
+    by: &str,
+) -> Result<(), DbError> {
+    crate::execute!(
+        tx,
+        "update api_keys set disabled_by = $3 where workspace_id = $1 and id = $2",
+        workspace_id,
+        id,
+        by
+    )?;
+    Ok(())
+}
+
+/// Takes a key that has ended out of the lists.
+pub async fn hide(tx: &mut Tx, workspace_id: &str, id: &str, now: Millis) -> Result<bool, DbError> {
+    let touched = crate::execute!(
+        tx,
+        "update api_keys set hidden_at = $3 where workspace_id = $1 and id = $2 and hidden_at is null",
+        workspace_id,
+        id,
+        now
+    )?;
+    Ok(touched == 1)
+}
+
+/// One of a key's secrets.
+#[derive(Clone, FromRow)]
+pub struct SecretRow {
+    pub id: String,
+    pub secret_hash: Vec<u8>,
+    pub secret_start: String,
+    pub secret_end: String,
+    pub public_key: Option<String>,
+    pub created_at: Millis,
+    pub replaced_at: Option<Millis>,
+    pub ends_at: Option<Millis>,
+}
+
+impl SecretRow {
+    pub fn hash(&self) -> Result<SecretHash, DbError> {
+        self.secret_hash.as_slice().try_into().map_err(|_| {
+            DbError::Other(sqlx::Error::Decode(
+                format!("the fingerprint of {} is damaged", self.id).into(),
+            ))
+        })
+    }
+}
+
+pub struct NewSecret<'a> {
+    pub id: &'a str,
+    pub key_id: &'a str,
+    pub workspace_id: &'a str,
+    pub hash: SecretHash,
+    pub shown: (&'a str, &'a str),
+    pub public_key: Option<&'a str>,
+    pub sealed: Option<Vec<u8>>,
+    pub verifying_key: Option<&'a str>,
+    pub form_id: Option<&'a str>,
+}
+
+/// Makes this the secret that the key has now.
+pub async fn insert_secret(tx: &mut Tx, new: NewSecret<'_>, now: Millis) -> Result<(), DbError> {
+    crate::execute!(
+        tx,
+        "insert into key_secrets (id, key_id, workspace_id, secret_hash, secret_start, secret_end, public_key, sealed,
+                                  verifying_key, form_id, created_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        new.id,
+        new.key_id,
+        new.workspace_id,
+        new.hash.to_vec(),
+        new.shown.0,
+        new.shown.1,
+        new.public_key,
+        new.sealed,
+        new.verifying_key,
+        new.form_id,
+        now
+    )?;
+    crate::execute!(
+        tx,
+        "update api_keys set secret_start = $3, secret_end = $4 where workspace_id = $1 and id = $2",
+        new.workspace_id,
+        new.key_id,
+        new.shown.0,
+        new.shown.1
+    )?;
+    Ok(())
+}
+
+/// When the key became usable, and its end if that is counted from then.
+pub async fn set_revealed(
+    tx: &mut Tx,
+    workspace_id: &str,
+    id: &str,
+    expires_at: Option<Millis>,
+    now: Millis,
+) -> Result<(), DbError> {
+    crate::execute!(
+        tx,
+        "update api_keys set revealed_at = $3, expires_at = $4, lifetime_days = null
+         where workspace_id = $1 and id = $2",
+        workspace_id,
+        id,
+        now,
+        expires_at
+    )?;
+    Ok(())
+}
+
+/// A key's secrets, the newest first.
+pub async fn secrets(
+    reader: &mut Reader,
+    workspace_id: &str,
+    key_id: &str,
+) -> Result<Vec<SecretRow>, DbError> {
+    crate::fetch_all!(
+        reader,
+        SecretRow,
+        "select id, secret_hash, secret_start, secret_end, public_key, created_at, replaced_at, ends_at
+         from key_secrets where workspace_id = $1 and key_id = $2 order by id desc",
+        workspace_id,
+        key_id
+    )
+}
+
+/// The key whose secret this form has made.
+pub async fn find_by_form(
+    reader: &mut Reader,
+    workspace_id: &str,
+    form_id: &str,
+) -> Result<Option<String>, DbError> {
+    let row: Option<(String,)> = crate::fetch_optional!(
+        reader,
+        (String,),
+        "select key_id from key_secrets where workspace_id = $1 and form_id = $2",
+        workspace_id,
+        form_id
+    )?;
+    Ok(row.map(|(id,)| id))
+}
+
+/// Ends the key's older secrets at `ends_at`, and the present one too if a new one takes its place; none that has ended
+/// before comes back.
+pub async fn replace_secrets(
+    tx: &mut Tx,
+    workspace_id: &str,
+    key_id: &str,
+    ends_at: Millis,
+    now: Millis,
+) -> Result<(), DbError> {
+    crate::execute!(
+        tx,
+        "update key_secrets set ends_at = case when ends_at is null or ends_at > $3 then $3 else ends_at end,
+                replaced_at = coalesce(replaced_at, $4)
+         where workspace_id = $1 and key_id = $2",
+        workspace_id,
+        key_id,
+        ends_at,
+        now
+    )?;
+    Ok(())
+}
+
+/// Ends what was replaced and still works. Gives how many that were.
+pub async fn cut_replaced(
+    tx: &mut Tx,
+    workspace_id: &str,
+    key_id: &str,
+    now: Millis,
+) -> Result<u64, DbError> {
+    crate::execute!(
+        tx,
+        "update key_secrets set ends_at = $3
+         where workspace_id = $1 and key_id = $2 and replaced_at is not null and ends_at > $3",
+        workspace_id,
+        key_id,
+        now
+    )
 }
 
 pub async fn find(
@@ -123,7 +458,9 @@ pub async fn find_by_secret(
     crate::fetch_optional!(
         reader,
         KeyRow,
-        select_key!("where k.workspace_id = $1 and k.secret_hash = $2"),
+        select_key!(
+            "where k.workspace_id = $1 and k.id = (select key_id from key_secrets where secret_hash = $2)"
+        ),
         workspace_id,
         secret.to_vec()
     )
@@ -138,9 +475,14 @@ pub struct JudgedRow {
     pub environment: String,
     pub label: String,
     pub scopes: String,
+    pub allow: String,
+    pub meta: String,
     pub state: String,
     pub expires_at: Option<Millis>,
     pub suspended_at: Option<Millis>,
+    pub secret_id: String,
+    /// When this secret, which another has replaced, stops working.
+    pub secret_ends_at: Option<Millis>,
 }
 
 pub async fn find_for_verify(
@@ -150,8 +492,10 @@ pub async fn find_for_verify(
     crate::fetch_optional!(
         reader,
         JudgedRow,
-        "select k.id, k.workspace_id, k.environment, k.label, k.scopes, k.state, k.expires_at, w.suspended_at
-         from api_keys k join workspaces w on w.id = k.workspace_id where k.secret_hash = $1",
+        "select k.id, k.workspace_id, k.environment, k.label, k.scopes, k.allow, k.meta, k.state, k.expires_at,
+                w.suspended_at, s.id as secret_id, s.ends_at as secret_ends_at
+         from key_secrets s join api_keys k on k.id = s.key_id join workspaces w on w.id = k.workspace_id
+         where s.secret_hash = $1",
         secret.to_vec()
     )
 }
@@ -165,20 +509,6 @@ pub async fn workspace_of(reader: &mut Reader, id: &str) -> Result<Option<String
         id
     )?;
     Ok(row.map(|(workspace_id,)| workspace_id))
-}
-
-/// Ends a key. False if it had ended before.
-pub async fn end(tx: &mut Tx, workspace_id: &str, id: &str, now: Millis) -> Result<bool, DbError> {
-    let touched = crate::execute!(
-        tx,
-        "update api_keys set state = $3, ended_at = $4
-         where workspace_id = $1 and id = $2 and ended_at is null",
-        workspace_id,
-        id,
-        REVOKED,
-        now
-    )?;
-    Ok(touched == 1)
 }
 
 /// Keys of a workspace that nobody has ended, of one owner if one is named.
@@ -225,45 +555,114 @@ pub async fn set_owner(
     Ok(())
 }
 
-/// What a list is narrowed to.
+/// What a list is narrowed to and how it is ordered.
+#[derive(Clone, Copy)]
 pub struct Filter<'a> {
     pub workspace_id: &'a str,
     pub environment: &'a str,
     pub tab: KeyTab,
     /// Part of a label, or the last four characters.
     pub search: Option<&'a str>,
-    /// Keys made before this one.
-    pub before: Option<&'a str>,
+    pub owner_id: Option<&'a str>,
+    pub scope: Option<&'a str>,
+    /// Ends before this moment.
+    pub ends_before: Option<Millis>,
+    pub sort: Sort,
+    /// The last key of the page before.
+    pub after: Option<&'a KeyRow>,
 }
 
-/// Keys of a tab, the newest first. An expired key is inactive from that second on.
+/// What a list is ordered by; keys alike in that, by id.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sort {
+    /// Last used first; keys that never were, by when they were made, at the end.
+    #[default]
+    Used,
+    /// Newest first.
+    Made,
+    Label,
+    /// The one that ends next first; those that never end last.
+    Expiry,
+}
+
+impl Sort {
+    pub const ALL: [Self; 4] = [Self::Used, Self::Made, Self::Label, Self::Expiry];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Used => "used",
+            Self::Made => "made",
+            Self::Label => "label",
+            Self::Expiry => "expiry",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|sort| sort.as_str() == text)
+    }
+
+    /// Where a key stands in the order: by a word, then by a number.
+    fn place(self, key: &KeyRow) -> (String, i64) {
+        match self {
+            Self::Used => (String::new(), -key.last_used_at.unwrap_or(0)),
+            Self::Made => (String::new(), 0),
+            Self::Label => (folded_label(&key.label), 0),
+            Self::Expiry => (String::new(), key.expires_at.unwrap_or(i64::MAX)),
+        }
+    }
+}
+
+/// Keys of a tab. What has run out is inactive from that second on.
 pub async fn list(
     reader: &mut Reader,
     filter: Filter<'_>,
     now: Millis,
     limit: i64,
 ) -> Result<Vec<KeyRow>, DbError> {
-    if filter.tab == KeyTab::Pending {
-        return Ok(Vec::new());
-    }
     let pattern = filter.search.map(contains);
+    let scope = filter.scope.map(|scope| json!(scope).to_string());
+    let scope = scope.as_deref().map(contains);
+    let tab = match filter.tab {
+        KeyTab::Active => 0_i64,
+        KeyTab::Pending => 1,
+        KeyTab::Inactive => 2,
+    };
+    let place = filter.after.map(|key| filter.sort.place(key));
+    let (word, number) = place.unzip();
     crate::fetch_all!(
         reader,
         KeyRow,
         select_key!(
-            "where k.workspace_id = $1 and k.environment = $2
-               and (case when k.ended_at is null and (k.expires_at is null or k.expires_at > $3) then 1 else 0 end) = $4
+            "join (select id, case when cast($9 as text) = 'label' then label_folded else '' end as word,
+                          case when cast($9 as text) = 'used' then -coalesce(last_used_at, 0)
+                               when cast($9 as text) = 'expiry' then coalesce(expires_at, 9223372036854775807)
+                               else 0 end as number
+                   from api_keys where workspace_id = $1 and environment = $2) o on o.id = k.id
+             where k.hidden_at is null
+               and (case when k.state in ('active', 'disabled') and (k.expires_at is null or k.expires_at > $3) then 0
+                         when k.state in ('requested', 'approved') and k.waits_until > $3 then 1
+                         else 2 end) = $4
                and (cast($5 as text) is null or k.label_folded like $5 escape '\\' or k.secret_end = $6 or k.id = $6)
-               and (cast($7 as text) is null or k.id < $7)
-             order by k.id desc limit $8"
+               and (cast($7 as text) is null or k.owner_id = $7)
+               and (cast($8 as text) is null or k.scopes like $8 escape '\\')
+               and (cast($10 as text) is null or o.word > $10
+                    or (o.word = $10 and (o.number > $11 or (o.number = $11 and k.id < $12))))
+               and (cast($13 as bigint) is null or k.expires_at < $13)
+             order by o.word, o.number, k.id desc limit $14"
         ),
         filter.workspace_id,
         filter.environment,
         now,
-        i64::from(filter.tab == KeyTab::Active),
+        tab,
         pattern.as_deref(),
         filter.search,
-        filter.before,
+        filter.owner_id,
+        scope.as_deref(),
+        filter.sort.as_str(),
+        word.as_deref(),
+        number,
+        filter.after.map(|key| key.id.as_str()),
+        filter.ends_before,
         limit
     )
 }
@@ -278,23 +677,172 @@ fn contains(text: &str) -> String {
     format!("%{literal}%")
 }
 
-/// How many keys are active and how many are not.
+/// How many keys of an environment there are, by tab.
 pub async fn count(
     reader: &mut Reader,
     workspace_id: &str,
     environment: &str,
     now: Millis,
-) -> Result<(i64, i64), DbError> {
+) -> Result<(i64, i64, i64), DbError> {
     crate::fetch_one!(
         reader,
-        (i64, i64),
-        "select coalesce(cast(sum(case when ended_at is null and (expires_at is null or expires_at > $3) then 1 else 0 end) as bigint), 0),
-                coalesce(cast(sum(case when ended_at is null and (expires_at is null or expires_at > $3) then 0 else 1 end) as bigint), 0)
-         from api_keys where workspace_id = $1 and environment = $2",
+        (i64, i64, i64),
+        "select coalesce(cast(sum(case when place = 0 then 1 else 0 end) as bigint), 0),
+                coalesce(cast(sum(case when place = 1 then 1 else 0 end) as bigint), 0),
+                coalesce(cast(sum(case when place = 2 then 1 else 0 end) as bigint), 0)
+         from (select case when state in ('active', 'disabled') and (expires_at is null or expires_at > $3) then 0
+                           when state in ('requested', 'approved') and waits_until > $3 then 1
+                           else 2 end as place
+               from api_keys where workspace_id = $1 and environment = $2 and hidden_at is null) counted",
         workspace_id,
         environment,
         now
     )
+}
+
+/// How many keys of a workspace, over all environments, can be used or wait to be.
+pub async fn count_alive(
+    reader: &mut Reader,
+    workspace_id: &str,
+    now: Millis,
+) -> Result<i64, DbError> {
+    let (count,): (i64,) = crate::fetch_one!(
+        reader,
+        (i64,),
+        "select count(*) from api_keys where workspace_id = $1 and ended_at is null
+           and (expires_at is null or expires_at > $2) and (waits_until is null or waits_until > $2)",
+        workspace_id,
+        now
+    )?;
+    Ok(count)
+}
+
+/// Keys of an environment that can be used, for comparison with one that is asked for.
+pub async fn active(
+    reader: &mut Reader,
+    workspace_id: &str,
+    environment: &str,
+    now: Millis,
+) -> Result<Vec<KeyRow>, DbError> {
+    crate::fetch_all!(
+        reader,
+        KeyRow,
+        select_key!(
+            "where k.workspace_id = $1 and k.environment = $2 and k.state in ('active', 'disabled')
+               and (k.expires_at is null or k.expires_at > $3) order by k.id desc limit 500"
+        ),
+        workspace_id,
+        environment,
+        now
+    )
+}
+
+/// Keys whose time ran out, of any workspace: the housekeeper's work.
+pub async fn run_out(reader: &mut Reader, now: Millis, limit: i64) -> Result<Vec<KeyRow>, DbError> {
+    crate::fetch_all!(
+        reader,
+        KeyRow,
+        select_key!(
+            "where k.ended_at is null and (k.expires_at <= $1 or k.waits_until <= $1) order by k.id limit $2"
+        ),
+        now,
+        limit
+    )
+}
+
+/// Keys that end before `until` and whose people were last reminded with more days to go than `days`: the housekeeper's
+/// work too.
+pub async fn to_remind(
+    reader: &mut Reader,
+    now: Millis,
+    until: Millis,
+    days: i64,
+    limit: i64,
+) -> Result<Vec<KeyRow>, DbError> {
+    crate::fetch_all!(
+        reader,
+        KeyRow,
+        select_key!(
+            "where k.ended_at is null and k.state in ('active', 'disabled') and k.expires_at > $1 and k.expires_at <= $2
+               and (k.reminded_days is null or k.reminded_days > $3) order by k.id limit $4"
+        ),
+        now,
+        until,
+        days,
+        limit
+    )
+}
+
+/// Notes with how many days to go people were reminded. False if somebody else did so first.
+pub async fn set_reminded(
+    tx: &mut Tx,
+    workspace_id: &str,
+    id: &str,
+    days: i64,
+) -> Result<bool, DbError> {
+    let touched = crate::execute!(
+        tx,
+        "update api_keys set reminded_days = $3
+         where workspace_id = $1 and id = $2 and (reminded_days is null or reminded_days > $3)",
+        workspace_id,
+        id,
+        days
+    )?;
+    Ok(touched == 1)
+}
+
+/// A form as far as it was filled in.
+pub async fn save_draft(
+    tx: &mut Tx,
+    (id, workspace_id, user_id): (&str, &str, &str),
+    fields: &str,
+    now: Millis,
+) -> Result<bool, DbError> {
+    let touched = crate::execute!(
+        tx,
+        "insert into key_drafts (id, workspace_id, user_id, fields, updated_at) values ($1, $2, $3, $4, $5)
+         on conflict (id) do update set fields = excluded.fields, updated_at = excluded.updated_at
+         where key_drafts.workspace_id = excluded.workspace_id and key_drafts.user_id = excluded.user_id",
+        id,
+        workspace_id,
+        user_id,
+        fields,
+        now
+    )?;
+    Ok(touched == 1)
+}
+
+/// What was typed into a form that is this person's and no older than `since`.
+pub async fn draft(
+    reader: &mut Reader,
+    (id, workspace_id, user_id): (&str, &str, &str),
+    since: Millis,
+) -> Result<Option<String>, DbError> {
+    let row: Option<(String,)> = crate::fetch_optional!(
+        reader,
+        (String,),
+        "select fields from key_drafts where id = $1 and workspace_id = $2 and user_id = $3 and updated_at > $4",
+        id,
+        workspace_id,
+        user_id,
+        since
+    )?;
+    Ok(row.map(|(fields,)| fields))
+}
+
+pub async fn delete_draft(tx: &mut Tx, workspace_id: &str, id: &str) -> Result<(), DbError> {
+    crate::execute!(
+        tx,
+        "delete from key_drafts where workspace_id = $1 and id = $2",
+        workspace_id,
+        id
+    )?;
+    Ok(())
+}
+
+pub async fn delete_drafts_before(tx: &mut Tx, since: Millis) -> Result<(), DbError> {
+    crate::execute!(tx, "delete from key_drafts where updated_at <= $1", since)?;
+    Ok(())
 }
 
 /// Requests by key and hour since an hour, for sparklines.

@@ -9,7 +9,7 @@ use crate::{
         step_up::{self, Action},
     },
     audit,
-    keys::{ops, policy},
+    keys::ops,
     on_both_engines,
     server::testing::{PASSWORD, PIN, Someone, TestApp, typed},
     workspaces::Role,
@@ -144,10 +144,7 @@ on_both_engines! {
         let workspace = app.workspace("Acme").await;
         let maker = app.member(&workspace, &[Role::Developer]).await;
         let viewer = app.viewer(&maker);
-        let key = |scopes: &[&str]| {
-            let scopes: Vec<String> = scopes.iter().map(|s| (*s).to_owned()).collect();
-            policy::new_key(&app.state.profile, "sandbox", "POS", &scopes, None).expect("sound")
-        };
+        let key = |scopes: &[&str]| app.wanted("sandbox", "POS", scopes);
         let (narrow, wide) = (key(&["customers:read"]), key(&["customers:read", "payments:write"]));
         let prove = || {
             let (state, viewer, narrow) = (&app.state, &viewer, &narrow);
@@ -156,12 +153,12 @@ on_both_engines! {
         let draft = || app.state.rng.id("drf", app.clock.now());
 
         let proof = prove().await.expect("the PIN is right");
-        assert!(ops::create(&app.state, &viewer, &draft(), &wide, proof).await.is_err(), "other content");
+        assert!(ops::create(&app.state, &viewer, &draft(), &wide, None, proof).await.is_err(), "other content");
         let proof = prove().await.expect("the PIN is right");
         app.clock.advance(5 * 60 * 1000 + 1);
-        assert!(ops::create(&app.state, &viewer, &draft(), &narrow, proof).await.is_err(), "too old");
+        assert!(ops::create(&app.state, &viewer, &draft(), &narrow, None, proof).await.is_err(), "too old");
         let proof = prove().await.expect("the PIN is right");
-        assert!(ops::create(&app.state, &viewer, &draft(), &narrow, proof).await.is_ok());
+        assert!(ops::create(&app.state, &viewer, &draft(), &narrow, None, proof).await.is_ok());
         assert_eq!(keys_in(&app).await, 1);
     }
 

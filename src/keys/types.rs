@@ -2,13 +2,69 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The state of a key at a moment.
+/// The state of a key at a moment. `life.rs` has the moves between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyState {
+    /// Waits for a second person.
+    Requested,
+    /// Waits for its maker, who has its secret made.
+    Approved,
     Active,
+    Disabled,
     Revoked,
+    Rejected,
+    Withdrawn,
+    Lapsed,
     Expired,
+}
+
+impl KeyState {
+    pub const ALL: [Self; 9] = [
+        Self::Requested,
+        Self::Approved,
+        Self::Active,
+        Self::Disabled,
+        Self::Revoked,
+        Self::Rejected,
+        Self::Withdrawn,
+        Self::Lapsed,
+        Self::Expired,
+    ];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Requested => "requested",
+            Self::Approved => "approved",
+            Self::Active => "active",
+            Self::Disabled => "disabled",
+            Self::Revoked => "revoked",
+            Self::Rejected => "rejected",
+            Self::Withdrawn => "withdrawn",
+            Self::Lapsed => "lapsed",
+            Self::Expired => "expired",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text)
+    }
+
+    /// Whether it is kept for the record alone and never comes back.
+    pub const fn has_ended(self) -> bool {
+        matches!(
+            self,
+            Self::Revoked | Self::Rejected | Self::Withdrawn | Self::Lapsed | Self::Expired
+        )
+    }
+
+    pub const fn tab(self) -> KeyTab {
+        match self {
+            Self::Active | Self::Disabled => KeyTab::Active,
+            Self::Requested | Self::Approved => KeyTab::Pending,
+            _ => KeyTab::Inactive,
+        }
+    }
 }
 
 /// The tabs of the list.

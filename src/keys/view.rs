@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{
     policy,
-    store::{self, KeyRow},
+    store::KeyRow,
     types::{KeyPlateInfo, KeySummary},
 };
 use crate::{
@@ -63,8 +63,8 @@ pub fn summary(
             &row.secret_start,
             &row.secret_end,
         ),
-        scopes: scopes(&row.scopes),
-        state: policy::state(row.state == store::REVOKED, row.expires_at, now),
+        scopes: row.terms().scopes,
+        state: row.state(now),
         owner: row.owner.clone(),
         created_at: row.created_at,
         expires_at: row.expires_at,
@@ -77,9 +77,4 @@ pub fn summary(
             .collect(),
         may_revoke: row.ended_at.is_none() && policy::may_revoke(viewer, row.owner_id.as_deref()),
     }
-}
-
-/// Stored scopes; ones that cannot be read grant nothing and show as none.
-pub fn scopes(json: &str) -> Vec<String> {
-    serde_json::from_str(json).unwrap_or_default()
 }

@@ -22,17 +22,29 @@ pub enum Kind {
     Security,
     /// Their place in a workspace: invited, other roles, removed.
     Membership,
+    /// What somebody asks their agreement to, and what became of what they asked.
+    Approvals,
+    /// Keys of theirs: about to expire, expired, handed over.
+    Keys,
     /// An operator acted in a workspace of theirs.
     Operator,
 }
 
 impl Kind {
-    pub const ALL: [Self; 3] = [Self::Security, Self::Membership, Self::Operator];
+    pub const ALL: [Self; 5] = [
+        Self::Security,
+        Self::Membership,
+        Self::Approvals,
+        Self::Keys,
+        Self::Operator,
+    ];
 
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Security => "security",
             Self::Membership => "membership",
+            Self::Approvals => "approvals",
+            Self::Keys => "keys",
             Self::Operator => "operator",
         }
     }

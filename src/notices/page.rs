@@ -194,6 +194,14 @@ const fn words(kind: Kind) -> (&'static str, &'static str) {
             "Your place in workspaces",
             "You were invited, got other roles, or were removed.",
         ),
+        Kind::Approvals => (
+            "Approvals",
+            "What somebody asks you to agree to, and what became of what you asked.",
+        ),
+        Kind::Keys => (
+            "Keys",
+            "Keys of yours that are about to expire, have expired or were handed over.",
+        ),
         Kind::Operator => (
             "Operators in your workspaces",
             "An operator of this platform began to act in a workspace of yours.",

@@ -25,10 +25,10 @@ use crate::{
         password::{Hasher, Typed},
         viewer::ViewerWorkspace,
     },
-    admin,
+    admin, audit,
     db::testing::TestDb,
     gateway::cache::SecretCache,
-    keys::policy,
+    keys::policy::{self, NewKey, Wanted},
     mail::{self, Letter},
     profiles::Profile,
     usage::buffer::Buffer,
@@ -339,13 +339,29 @@ impl TestApp {
 
     /// A key made at the console. Gives its id and secret.
     pub async fn key(&self, workspace_id: &str, label: &str, scopes: &[&str]) -> (String, String) {
-        let scopes: Vec<String> = scopes.iter().map(|scope| (*scope).to_owned()).collect();
-        let key =
-            policy::new_key(&self.state.profile, "sandbox", label, &scopes, None).expect("sound");
-        let created = crate::keys::ops::create_at_console(&self.state, workspace_id, &key)
+        let key = self.wanted("sandbox", label, scopes);
+        let created = crate::keys::ops::create_at_console(&self.state, workspace_id, &key, None)
             .await
             .expect("made");
-        (created.id, created.secret.expose().to_owned())
+        let secret = created.secret.expect("it is no pair").expose().to_owned();
+        (created.id, secret)
+    }
+
+    /// A key that is asked for, sound by the profile.
+    pub fn wanted(&self, environment: &str, label: &str, scopes: &[&str]) -> NewKey {
+        let wanted = Wanted {
+            environment: environment.to_owned(),
+            label: label.to_owned(),
+            scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+            ..Wanted::default()
+        };
+        policy::new_key(
+            &self.state.profile,
+            &wanted,
+            audit::CONSOLE,
+            self.clock.now(),
+        )
+        .expect("sound")
     }
 
     /// Waits until so many request rows are written.

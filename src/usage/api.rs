@@ -30,7 +30,8 @@ pub async fn overview(environment: String) -> Result<Overview, UiError> {
         let now = state.clock.now();
         let workspace = viewer.workspace_id();
         let mut reader = state.db.read().await?;
-        let (active_keys, _) = keys::store::count(&mut reader, workspace, environment, now).await?;
+        let (active_keys, ..) =
+            keys::store::count(&mut reader, workspace, environment, now).await?;
         let two_days =
             store::hours(&mut reader, workspace, environment, None, now - 2 * DAY).await?;
         let today = now / HOUR - 23;
@@ -126,7 +127,7 @@ pub async fn request_detail(id: String) -> Result<RequestDetail, UiError> {
     use crate::{
         accounts::viewer,
         gateway::judge,
-        keys::{self, policy},
+        keys::policy,
         server::{
             clock::{DAY, HOUR, is_id},
             error::AppError,
@@ -168,7 +169,7 @@ pub async fn request_detail(id: String) -> Result<RequestDetail, UiError> {
             door: row.door.clone(),
             scope: row.scope.as_deref().map(view::inert),
             agent: row.agent.as_deref().map(view::inert),
-            granted: keys::view::scopes(&row.scopes),
+            granted: serde_json::from_str(&row.scopes).unwrap_or_default(),
             trace,
             alike_24h: hours
                 .iter()

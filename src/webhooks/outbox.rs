@@ -10,16 +10,32 @@ use crate::{
 /// The types of event that Latchkey itself sends so far.
 #[derive(Clone, Copy, Debug)]
 pub enum EventType {
+    KeyRequested,
+    KeyApproved,
+    KeyRejected,
     KeyCreated,
+    KeyUpdated,
+    KeyRotated,
+    KeyDisabled,
     KeyRevoked,
+    KeyExpiring,
+    KeyExpired,
     MemberAdded,
 }
 
 impl EventType {
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::KeyRequested => "key.requested",
+            Self::KeyApproved => "key.approved",
+            Self::KeyRejected => "key.rejected",
             Self::KeyCreated => "key.created",
+            Self::KeyUpdated => "key.updated",
+            Self::KeyRotated => "key.rotated",
+            Self::KeyDisabled => "key.disabled",
             Self::KeyRevoked => "key.revoked",
+            Self::KeyExpiring => "key.expiring",
+            Self::KeyExpired => "key.expired",
             Self::MemberAdded => "member.added",
         }
     }

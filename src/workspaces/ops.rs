@@ -17,6 +17,12 @@ use crate::{
         self, Viewer, links,
         step_up::{Action, Proof},
     },
+    approvals::{
+        asked::Asked,
+        request::{self, Request},
+        settings,
+        store::ApprovalRow,
+    },
     audit,
     db::Tx,
     error::UiErrorKind,
@@ -28,7 +34,7 @@ use crate::{
         error::AppError,
         state::AppState,
     },
-    ui::time,
+    ui::{statement::Risk, time},
     webhooks::outbox::{self, EventType},
 };
 
@@ -63,14 +69,30 @@ pub fn invite_content(email: &str, grants: &Grants) -> Value {
     json!({ "email": email, "roles": grants.to_string() })
 }
 
-/// Invites the holder of an address, in place of what waited for it. Gives the link, which is not kept.
+/// Outcome of inviting somebody.
+pub enum Invited {
+    /// The link, which is not kept.
+    Link(Zeroizing<String>),
+    /// It would make a checker, so a checker has to agree first; this is the request.
+    Waits(String),
+}
+
+/// Who invites: still somebody who may when the letter leaves.
+struct Inviter<'a> {
+    id: &'a str,
+    name: &'a str,
+    email: &'a str,
+    roles: &'a Roles,
+}
+
+/// Invites the holder of an address, in place of what waited for it.
 pub async fn invite(
     state: &AppState,
     viewer: &Viewer,
     email: &str,
     grants: &Grants,
     proof: Proof,
-) -> Result<Zeroizing<String>, AppError> {
+) -> Result<Invited, AppError> {
     let now = state.clock.now();
     let mut tx = state.db.begin().await?;
     let space = serial(&mut tx, viewer.workspace_id()).await?;
@@ -82,12 +104,143 @@ pub async fn invite(
     if folded == accounts::store::folded(&viewer.email) {
         return Err(AppError::field("email", "That is your own address."));
     }
+    let roles = acting_roles(&mut tx, state, viewer).await?;
+    let inviter = Inviter {
+        id: &viewer.user_id,
+        name: &viewer.name,
+        email: &viewer.email,
+        roles: &roles,
+    };
+    if grants.get(Role::Checker).is_some()
+        && four_eyes_on_roles(&mut tx, state, &space.id, &viewer.user_id).await?
+    {
+        invitable(&mut tx, &space, &inviter, email, grants).await?;
+        let asked = Asked::Invite {
+            email: folded.clone(),
+            roles: grants.to_string(),
+        };
+        // Of several who are asked for at once, each address is a request of its own, by nothing but its hash.
+        let subject = format!(
+            "{}:{}",
+            space.id,
+            hex::encode(&state.peppers.hash(folded.as_bytes())[..8])
+        );
+        let request = ask_for_checker(&space.id, &subject, &asked, "");
+        let id = request::ask(&mut tx, state, viewer, request).await?;
+        tx.commit().await?;
+        return Ok(Invited::Waits(id));
+    }
     let replaced = store::withdraw_invitations_to(&mut tx, &space.id, &folded, now).await?;
-    let (id, link) = issue(&mut tx, state, viewer, &space, email, grants).await?;
+    let (id, link) = issue(&mut tx, state, &inviter, &space, email, grants).await?;
     let detail = json!({ "roles": grants.to_string(), "replaced": replaced });
     audit::record(&mut tx, &viewer.entry("member.invited", &id, detail), now).await?;
     tx.commit().await?;
-    Ok(link)
+    Ok(Invited::Link(link))
+}
+
+fn ask_for_checker<'a>(
+    workspace_id: &'a str,
+    subject_id: &'a str,
+    asked: &'a Asked,
+    basis: &'a str,
+) -> Request<'a> {
+    Request {
+        workspace_id,
+        subject_id,
+        asked,
+        basis,
+        risk: Risk::High,
+        follows: None,
+    }
+}
+
+/// Whether making somebody a checker waits for one: the workspace wants it so, and one is there who could agree.
+async fn four_eyes_on_roles(
+    tx: &mut Tx,
+    state: &AppState,
+    workspace_id: &str,
+    asks: &str,
+) -> Result<bool, AppError> {
+    let rules = settings::of(tx, &state.profile, workspace_id).await?;
+    Ok(rules.roles && another_checker(tx, state, workspace_id, asks).await?)
+}
+
+/// Whether the workspace has a checker besides this person.
+pub async fn another_checker(
+    tx: &mut Tx,
+    state: &AppState,
+    workspace_id: &str,
+    except: &str,
+) -> Result<bool, AppError> {
+    let now = state.clock.now();
+    let members = view::members(tx, workspace_id).await?;
+    Ok(members
+        .iter()
+        .any(|member| member.id != except && member.grants.at(now).include(Role::Checker)))
+}
+
+/// Sends an invitation that a checker has agreed to, if who asked for it may still invite. The inner error says what has
+/// changed.
+pub async fn send_agreed(
+    tx: &mut Tx,
+    state: &AppState,
+    row: &ApprovalRow,
+    email: &str,
+    roles: &str,
+) -> Result<Result<(), &'static str>, AppError> {
+    let now = state.clock.now();
+    let space = serial(tx, &row.workspace_id).await?;
+    let held = held_by(tx, state, &space.id, &row.requested_by).await?;
+    let Some(user) = accounts::store::by_id(tx, &row.requested_by).await? else {
+        return Ok(Err(NOT_THEIRS));
+    };
+    let grants = grants(roles)?;
+    if policy::invite(
+        Actor {
+            user_id: &user.id,
+            roles: &held,
+        },
+        &grants,
+    )
+    .is_err()
+        || !policy::any_left(&grants, now)
+        || space.suspended_at.is_some()
+    {
+        return Ok(Err(NOT_THEIRS));
+    }
+    let folded = accounts::store::folded(email);
+    let replaced = store::withdraw_invitations_to(tx, &space.id, &folded, now).await?;
+    let inviter = Inviter {
+        id: &user.id,
+        name: &user.name,
+        email: &user.email,
+        roles: &held,
+    };
+    let (id, _) = issue(tx, state, &inviter, &space, email, &grants).await?;
+    let entry = audit::Entry {
+        chain: space.id,
+        actor: user.id,
+        action: "member.invited",
+        target: id,
+        detail: json!({ "roles": roles, "replaced": replaced, "approval": row.id }),
+    };
+    audit::record(tx, &entry, now).await?;
+    Ok(Ok(()))
+}
+
+const NOT_THEIRS: &str = "Who asked for it may not do that any more.";
+
+/// What a member holds at this moment; nothing if they are none.
+async fn held_by(
+    tx: &mut Tx,
+    state: &AppState,
+    workspace_id: &str,
+    user_id: &str,
+) -> Result<Roles, AppError> {
+    match store::member(tx, workspace_id, user_id).await? {
+        Some(row) => Ok(grants(&row.roles)?.at(state.clock.now())),
+        None => Ok(Roles::default()),
+    }
 }
 
 /// What a proof for a new link is bound to.
@@ -119,7 +272,14 @@ pub async fn renew(
         ));
     }
     store::withdraw_invitation(&mut tx, &space.id, id, now).await?;
-    let (new_id, link) = issue(&mut tx, state, viewer, &space, &row.email, &grants).await?;
+    let roles = acting_roles(&mut tx, state, viewer).await?;
+    let inviter = Inviter {
+        id: &viewer.user_id,
+        name: &viewer.name,
+        email: &viewer.email,
+        roles: &roles,
+    };
+    let (new_id, link) = issue(&mut tx, state, &inviter, &space, &row.email, &grants).await?;
     let detail = json!({ "roles": row.roles, "before": id });
     audit::record(
         &mut tx,
@@ -135,31 +295,14 @@ pub async fn renew(
 async fn issue(
     tx: &mut Tx,
     state: &AppState,
-    viewer: &Viewer,
+    inviter: &Inviter<'_>,
     space: &Space,
     email: &str,
     grants: &Grants,
 ) -> Result<(String, Zeroizing<String>), AppError> {
     let now = state.clock.now();
-    if space.suspended_at.is_some() {
-        return Err(AppError::told(
-            UiErrorKind::NotAllowed,
-            "This workspace is suspended; nobody can be invited to it.",
-        ));
-    }
-    let roles = acting_roles(tx, state, viewer).await?;
-    policy::invite(actor(viewer, &roles), grants)
-        .map_err(|reason| AppError::field("roles", reason))?;
+    invitable(tx, space, inviter, email, grants).await?;
     let folded = accounts::store::folded(email);
-    if let Some(member) = store::member_by_email(tx, &space.id, &folded).await? {
-        return Err(AppError::field(
-            "email",
-            format!(
-                "{} is a member already. Change their roles on the members page.",
-                member.name
-            ),
-        ));
-    }
     if store::open_invitations(tx, &space.id, now).await? >= policy::MAX_OPEN {
         return Err(AppError::field(
             "email",
@@ -186,7 +329,7 @@ async fn issue(
             email_folded: &folded,
             roles: grants,
             token_hash,
-            invited_by: &viewer.user_id,
+            invited_by: inviter.id,
             expires_at,
         },
         now,
@@ -199,12 +342,12 @@ async fn issue(
         user_id: user.map(|user| user.id),
         subject: format!(
             "{} invited you to {} on {}",
-            viewer.name, space.name, state.profile.name
+            inviter.name, space.name, state.profile.name
         ),
         text: vec![format!(
             "{} ({}) invited you to the workspace \u{201c}{}\u{201d} on {}, as {}.",
-            viewer.name,
-            viewer.email,
+            inviter.name,
+            inviter.email,
             space.name,
             state.profile.name,
             policy::in_words(grants)
@@ -220,6 +363,38 @@ async fn issue(
     };
     mail::post(tx, state, &letter).await?;
     Ok((id, link))
+}
+
+/// Whether this address can be invited to these roles.
+async fn invitable(
+    tx: &mut Tx,
+    space: &Space,
+    inviter: &Inviter<'_>,
+    email: &str,
+    grants: &Grants,
+) -> Result<(), AppError> {
+    if space.suspended_at.is_some() {
+        return Err(AppError::told(
+            UiErrorKind::NotAllowed,
+            "This workspace is suspended; nobody can be invited to it.",
+        ));
+    }
+    let actor = Actor {
+        user_id: inviter.id,
+        roles: inviter.roles,
+    };
+    policy::invite(actor, grants).map_err(|reason| AppError::field("roles", reason))?;
+    let folded = accounts::store::folded(email);
+    if let Some(member) = store::member_by_email(tx, &space.id, &folded).await? {
+        return Err(AppError::field(
+            "email",
+            format!(
+                "{} is a member already. Change their roles on the members page.",
+                member.name
+            ),
+        ));
+    }
+    Ok(())
 }
 
 /// Takes an invitation back.
@@ -333,7 +508,8 @@ pub fn change_content(id: &str, was: &str, grants: &Grants) -> Value {
     json!({ "member": id, "was": was, "roles": grants.to_string() })
 }
 
-/// Gives a member other roles, from their next request on. `was`: the stored roles that the form showed.
+/// Gives a member other roles, from their next request on. `was`: the stored roles that the form showed. Gives the request,
+/// if it makes a checker and waits for one to agree.
 pub async fn change_roles(
     state: &AppState,
     viewer: &Viewer,
@@ -341,8 +517,7 @@ pub async fn change_roles(
     was: &str,
     after: &Grants,
     proof: Proof,
-) -> Result<(), AppError> {
-    let now = state.clock.now();
+) -> Result<Option<String>, AppError> {
     let mut tx = state.db.begin().await?;
     let space = serial(&mut tx, viewer.workspace_id()).await?;
     let member = view::member(&mut tx, &space.id, id).await?;
@@ -369,34 +544,106 @@ pub async fn change_roles(
             "These are the roles they have now.",
         ));
     }
-    if !store::set_roles(&mut tx, &space.id, id, was, after).await? {
+    if policy::makes_checker(&member.grants, after)
+        && four_eyes_on_roles(&mut tx, state, &space.id, &viewer.user_id).await?
+    {
+        let asked = Asked::GiveRole {
+            was: was.to_owned(),
+            roles: after.to_string(),
+        };
+        let request = ask_for_checker(&space.id, id, &asked, was);
+        let request = request::ask(&mut tx, state, viewer, request).await?;
+        tx.commit().await?;
+        return Ok(Some(request));
+    }
+    let by = (viewer.user_id.as_str(), viewer.name.as_str());
+    put_roles(&mut tx, state, &space, &member, after, by).await?;
+    tx.commit().await?;
+    Ok(None)
+}
+
+/// Gives a member the roles that a checker has agreed to, if who asked for it may still do that. The inner error says what
+/// has changed.
+pub async fn give_role(
+    tx: &mut Tx,
+    state: &AppState,
+    row: &ApprovalRow,
+    was: &str,
+    roles: &str,
+) -> Result<Result<(), &'static str>, AppError> {
+    let space = serial(tx, &row.workspace_id).await?;
+    let held = held_by(tx, state, &space.id, &row.requested_by).await?;
+    let asker = accounts::store::by_id(tx, &row.requested_by).await?;
+    let member = store::member(tx, &space.id, &row.subject_id).await?;
+    let (Some(asker), Some(_)) = (asker, member) else {
+        return Ok(Err(NOT_THEIRS));
+    };
+    let member = view::member(tx, &space.id, &row.subject_id).await?;
+    let after = grants(roles)?;
+    if member.stored != was {
+        return Ok(Err("The member\u{2019}s roles were changed meanwhile."));
+    }
+    let owners = view::other_owners(tx, &space.id, &member.id).await?;
+    let actor = Actor {
+        user_id: &asker.id,
+        roles: &held,
+    };
+    if policy::change(
+        actor,
+        &member.id,
+        &member.grants,
+        &after,
+        !owners.is_empty(),
+    )
+    .is_err()
+    {
+        return Ok(Err(NOT_THEIRS));
+    }
+    put_roles(tx, state, &space, &member, &after, (&asker.id, &asker.name)).await?;
+    Ok(Ok(()))
+}
+
+/// Puts a member's other roles into force. `by`: id and name of who wanted it.
+async fn put_roles(
+    tx: &mut Tx,
+    state: &AppState,
+    space: &Space,
+    member: &Member,
+    after: &Grants,
+    by: (&str, &str),
+) -> Result<(), AppError> {
+    let now = state.clock.now();
+    let (id, was) = (member.id.as_str(), member.stored.as_str());
+    if !store::set_roles(tx, &space.id, id, was, after).await? {
         return Err(changed());
     }
     // An invitation is worth what its sender may give.
     let (held, left) = (member.grants.at(now), after.at(now));
     let lost = |role| held.include(role) && !left.include(role);
     if lost(Role::Admin) {
-        store::withdraw_invitations_by(&mut tx, &space.id, id, false, now).await?;
+        store::withdraw_invitations_by(tx, &space.id, id, false, now).await?;
     }
     if lost(Role::Owner) {
-        store::withdraw_invitations_by(&mut tx, &space.id, id, true, now).await?;
-        store::end_transfers_of(&mut tx, &space.id, id, now).await?;
+        store::withdraw_invitations_by(tx, &space.id, id, true, now).await?;
+        store::end_transfers_of(tx, &space.id, id, now).await?;
     }
     let detail = json!({ "before": was, "after": after.to_string() });
-    audit::record(
-        &mut tx,
-        &viewer.entry("member.roles_changed", id, detail),
-        now,
-    )
-    .await?;
-    if id != viewer.user_id {
+    let entry = audit::Entry {
+        chain: space.id.clone(),
+        actor: by.0.to_owned(),
+        action: "member.roles_changed",
+        target: id.to_owned(),
+        detail,
+    };
+    audit::record(tx, &entry, now).await?;
+    if id != by.0 {
         let notice = Notice {
             kind: Kind::Membership,
             workspace_id: Some(&space.id),
             subject: format!("Your roles in {} changed", space.name),
             text: format!(
                 "{} changed your roles in the workspace \u{201c}{}\u{201d} from {} to {}.",
-                viewer.name,
+                by.1,
                 space.name,
                 policy::in_words(&member.grants),
                 policy::in_words(after)
@@ -404,9 +651,8 @@ pub async fn change_roles(
             action: "See the members",
             path: "/members".to_owned(),
         };
-        notices::tell(&mut tx, state, id, &notice).await?;
+        notices::tell(tx, state, id, &notice).await?;
     }
-    tx.commit().await?;
     Ok(())
 }
 
@@ -857,6 +1103,20 @@ async fn acting_roles(tx: &mut Tx, state: &AppState, viewer: &Viewer) -> Result<
 /// Refuses who was an admin when they asked and is none any more.
 async fn still_admin(tx: &mut Tx, state: &AppState, viewer: &Viewer) -> Result<(), AppError> {
     if acting_roles(tx, state, viewer).await?.include(Role::Admin) {
+        Ok(())
+    } else {
+        Err(AppError::Told(accounts::viewer::not_allowed(&[
+            Role::Admin,
+        ])))
+    }
+}
+
+/// Refuses who does not manage the workspace any more, and operators who act in it: what needs approval is not theirs to
+/// say. Holds back all else that is decided in it.
+pub async fn still_manages(tx: &mut Tx, state: &AppState, viewer: &Viewer) -> Result<(), AppError> {
+    serial(tx, viewer.workspace_id()).await?;
+    let roles = acting_roles(tx, state, viewer).await?;
+    if roles.include(Role::Admin) && !roles.is_acting() {
         Ok(())
     } else {
         Err(AppError::Told(accounts::viewer::not_allowed(&[

@@ -253,6 +253,12 @@ fn gains(before: &Grants, after: &Grants) -> bool {
         })
 }
 
+/// Whether `after` makes somebody a checker, or one for longer.
+pub fn makes_checker(before: &Grants, after: &Grants) -> bool {
+    let checker = |grants: &Grants| Grants::from_list(grants.get(Role::Checker));
+    gains(&checker(before), &checker(after))
+}
+
 /// Whether they may change or remove somebody with these roles at all.
 pub fn may_touch(actor: Actor<'_>, target: &Grants) -> bool {
     actor.roles.include(Role::Admin)

@@ -2,7 +2,11 @@
 
 use axum::{extract::Path, response::Response};
 
-use super::{Grants, ops, policy, store, view};
+use super::{
+    Grants,
+    ops::{self, Invited},
+    policy, store, view,
+};
 use crate::{
     accounts::{
         session,
@@ -63,8 +67,12 @@ pub async fn invite(submission: Submission) -> Response {
             };
             let content = ops::invite_content(&email, &grants);
             let proof = step_up::prove_form(form, Action::Invite, &content).await?;
-            let link = ops::invite(state, viewer, &email, &grants, proof).await?;
-            Ok(Outcome::Show(Once::Invitation { email, link }))
+            Ok(
+                match ops::invite(state, viewer, &email, &grants, proof).await? {
+                    Invited::Link(link) => Outcome::Show(Once::Invitation { email, link }),
+                    Invited::Waits(id) => Outcome::Go(format!("/approvals/{id}?done=asked")),
+                },
+            )
         })
         .await
 }
@@ -132,8 +140,11 @@ pub async fn change_roles(Path(id): Path<String>, submission: Submission) -> Res
             let grants = asked(form).map_err(AppError::fields)?;
             let content = ops::change_content(&id, was, &grants);
             let proof = step_up::prove_form(form, Action::ChangeMember, &content).await?;
-            ops::change_roles(state, viewer, &id, was, &grants, proof).await?;
-            Ok(Outcome::Go("/members?done=roles".to_owned()))
+            let waits = ops::change_roles(state, viewer, &id, was, &grants, proof).await?;
+            Ok(Outcome::Go(waits.map_or_else(
+                || "/members?done=roles".to_owned(),
+                |id| format!("/approvals/{id}?done=asked"),
+            )))
         })
         .await
 }

@@ -10,10 +10,7 @@ use crate::{
     },
     audit,
     db::Arm,
-    keys::{
-        ops::{self as key_ops, Creation},
-        policy,
-    },
+    keys::ops::{self as key_ops, Creation},
     notices::{self, Kind, Notice},
     on_both_engines,
     server::testing::{PASSWORD, Reply, Someone, TestApp, typed},
@@ -25,8 +22,7 @@ const NAME: &str = "Zo\u{eb} Quillfeather";
 /// A key that the person made themselves. Gives its id and secret.
 async fn own_key(app: &TestApp, who: &Someone, label: &str) -> (String, String) {
     let (state, viewer) = (&app.state, app.viewer(who));
-    let scopes = ["customers:read".to_owned()];
-    let key = policy::new_key(&state.profile, "sandbox", label, &scopes, None).expect("sound");
+    let key = app.wanted("sandbox", label, &["customers:read"]);
     let proof = step_up::prove(
         state,
         &viewer,
@@ -38,8 +34,11 @@ async fn own_key(app: &TestApp, who: &Someone, label: &str) -> (String, String) 
     .await
     .expect("proven");
     let draft = state.rng.id("drf", app.clock.now());
-    match key_ops::create(state, &viewer, &draft, &key, proof).await {
-        Ok(Creation::Created(created)) => (created.id, created.secret.expose().to_owned()),
+    match key_ops::create(state, &viewer, &draft, &key, None, proof).await {
+        Ok(Creation::Created(created)) => {
+            let secret = created.secret.expect("it is no pair");
+            (created.id, secret.expose().to_owned())
+        }
         _ => panic!("the key is made"),
     }
 }

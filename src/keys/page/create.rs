@@ -7,6 +7,7 @@ use crate::keys::{
     api::{key_detail, key_form},
     ops::Creation,
     samples,
+    secret::PlainKey,
     types::{KeyFormOptions, KeySummary},
     waiting::FirstCallWatch,
 };
@@ -37,16 +38,20 @@ pub fn NewKeyPage() -> impl IntoView {
         let options = key_form().await?;
         let shown = match answer.key() {
             Some(Creation::Created(created)) => Some(key_detail(created.id.clone()).await?),
-            Some(Creation::AlreadyShown { id }) => Some(key_detail(id.clone()).await?),
+            Some(Creation::AlreadyShown { id } | Creation::Waiting { id }) => {
+                Some(key_detail(id.clone()).await?)
+            }
             None => None,
         };
         Ok((here, options, shown, answer))
     };
     loaded(load, |(here, options, shown, answer)| {
         match (answer.key(), shown) {
-            (Some(Creation::Created(created)), Some(detail)) => {
-                secret_moment(&here, &detail.key, created.secret.expose())
-            }
+            (Some(Creation::Created(created)), Some(detail)) => secret_moment(
+                &here,
+                &detail.key,
+                created.secret.as_ref().map_or("", PlainKey::expose),
+            ),
             (Some(Creation::AlreadyShown { .. }), Some(detail)) => {
                 already_shown(&here, &detail.key)
             }

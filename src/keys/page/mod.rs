@@ -49,7 +49,13 @@ pub fn plate(info: &KeyPlateInfo) -> Plate {
 
 fn status(key: &KeySummary, now: i64) -> Status {
     match (key.state, key.expires_at) {
+        (KeyState::Requested, _) => Status::Waiting,
+        (KeyState::Approved, _) => Status::Ready,
+        (KeyState::Disabled, _) => Status::Disabled,
         (KeyState::Revoked, _) => Status::Revoked,
+        (KeyState::Rejected, _) => Status::Rejected,
+        (KeyState::Withdrawn, _) => Status::Withdrawn,
+        (KeyState::Lapsed, _) => Status::Lapsed,
         (KeyState::Expired, _) => Status::Expired,
         (KeyState::Active, Some(at)) if at - now < SOON => {
             Status::Expiring(format!("Expires {}", relative(at, now, "UTC")))
