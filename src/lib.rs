@@ -28,6 +28,8 @@ pub mod workspaces;
 
 pub mod keys;
 #[cfg(feature = "ssr")]
+pub mod plans;
+#[cfg(feature = "ssr")]
 pub mod profiles;
 
 #[cfg(feature = "ssr")]

@@ -109,6 +109,7 @@ pub enum Action {
     ActInWorkspace,
     ResetFactors,
     SuspendWorkspace,
+    DecidePlan,
 }
 
 impl Action {
@@ -132,6 +133,7 @@ impl Action {
             Self::ActInWorkspace => "workspace.act",
             Self::ResetFactors => "factors.reset",
             Self::SuspendWorkspace => "workspace.suspend",
+            Self::DecidePlan => "plan.decide",
         }
     }
 

@@ -24,16 +24,24 @@ pub enum Kind {
     Membership,
     /// An operator acted in a workspace of theirs.
     Operator,
+    /// A plan that a workspace asked for was decided.
+    Plans,
 }
 
 impl Kind {
-    pub const ALL: [Self; 3] = [Self::Security, Self::Membership, Self::Operator];
+    pub const ALL: [Self; 4] = [
+        Self::Security,
+        Self::Membership,
+        Self::Operator,
+        Self::Plans,
+    ];
 
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Security => "security",
             Self::Membership => "membership",
             Self::Operator => "operator",
+            Self::Plans => "plans",
         }
     }
 

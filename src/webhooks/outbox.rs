@@ -13,6 +13,7 @@ pub enum EventType {
     KeyCreated,
     KeyRevoked,
     MemberAdded,
+    PlanApproved,
 }
 
 impl EventType {
@@ -21,6 +22,7 @@ impl EventType {
             Self::KeyCreated => "key.created",
             Self::KeyRevoked => "key.revoked",
             Self::MemberAdded => "member.added",
+            Self::PlanApproved => "plan.approved",
         }
     }
 }

@@ -5,7 +5,7 @@ mod roles;
 pub mod policy;
 
 pub mod store;
-mod view;
+pub mod view;
 
 pub mod ops;
 
