@@ -202,21 +202,18 @@ pub async fn approve_at_console(
     let tier = policy::asked(&state.profile, current.as_ref(), tier)
         .map_err(|message| AppError::field("tier", message))?;
     let open = store::open(&mut tx, workspace_id).await?;
-    let id = match open.filter(|row| row.tier == tier.id) {
-        Some(row) => {
-            let settlement = Settlement {
-                state: State::Approved,
-                by: None,
-                reason: None,
-            };
-            store::settle(&mut tx, workspace_id, &row.id, settlement, now).await?;
-            row.id
-        }
-        None => {
-            let id = state.rng.id("plr", now);
-            store::insert_approved(&mut tx, &id, workspace_id, &tier.id, now).await?;
-            id
-        }
+    let id = if let Some(row) = open.filter(|row| row.tier == tier.id) {
+        let settlement = Settlement {
+            state: State::Approved,
+            by: None,
+            reason: None,
+        };
+        store::settle(&mut tx, workspace_id, &row.id, settlement, now).await?;
+        row.id
+    } else {
+        let id = state.rng.id("plr", now);
+        store::insert_approved(&mut tx, &id, workspace_id, &tier.id, now).await?;
+        id
     };
     let row = find(&mut tx, &id).await?;
     let by = By {

@@ -17,13 +17,13 @@ use crate::{
     audit, on_both_engines,
     profiles::{Need, Profile},
     server::{
-        clock::{HOUR, SECOND},
+        clock::{MINUTE, SECOND},
         testing::{PASSWORD, PIN, Reply, Someone, TestApp, typed},
     },
     workspaces::Role,
 };
 
-/// RevKeen, but that its live environment asks for everything and no plan is in force by itself.
+/// The built-in profile, but that its live environment asks for everything and no plan is in force by itself.
 fn strict() -> Profile {
     let text = include_str!("../profiles/revkeen.toml")
         .replace("default_tier = \"starter\"", "plan_required = true")
@@ -156,10 +156,10 @@ on_both_engines! {
         assert!(app.get("/plans", Some(&admin)).await.body.contains("Request plan"));
 
         let id = asked(&app, &admin, "growth").await;
-        app.clock.advance(2 * HOUR);
+        app.clock.advance(2 * MINUTE);
         for (someone, acts) in [(&admin, true), (&developer, false)] {
             let page = app.get("/plans", Some(someone)).await;
-            assert!(page.body.contains("Growth requested 2 h ago by Test Person."), "{}", page.body);
+            assert!(page.body.contains("Growth requested 2 min ago by Test Person."), "{}", page.body);
             assert!(page.body.contains("The operator decides; mail follows.") && page.body.contains("we grow fast"));
             assert!(!page.body.contains("Keys can be created once"), "a plan is in force meanwhile");
             assert!(page.between(">Growth<", "</tr>").contains("Requested"));
@@ -456,8 +456,8 @@ on_both_engines! {
         let said = async || may().await.expect_err("not yet");
         assert_eq!(said().await, "No plan is in force. An admin requests one. Keys can be created once it is approved.");
         let id = asked(&app, &owner, "starter").await;
-        app.clock.advance(2 * HOUR);
-        assert_eq!(said().await, "Starter requested 2 h ago by Test Person. The operator decides; mail follows. Keys can be created once it is approved.");
+        app.clock.advance(2 * MINUTE);
+        assert_eq!(said().await, "Starter requested 2 min ago by Test Person. The operator decides; mail follows. Keys can be created once it is approved.");
         assert!(app.get("/plans", Some(&owner)).await.body.contains("Keys can be created once it is approved."));
         let kim = app.operator().await;
         decide(&app, &id, "decline", &kim, "No contract yet").await;
@@ -484,7 +484,7 @@ on_both_engines! {
             commands::run(&app.state, line.command, &mut out).await.map_err(|failed| failed.0)?;
             Ok::<_, String>(String::from_utf8(out).expect("UTF-8"))
         };
-        assert_eq!(run(&acme, "growth").await.expect("done"), format!("{{\"tier\":\"growth\",\"workspace_id\":\"{acme}\"}}\n"));
+        assert_eq!(run(&acme, "growth").await.expect("done"), format!("{{\"workspace_id\":\"{acme}\",\"tier\":\"growth\"}}\n"));
         assert_eq!(in_force(&app, &acme).await.as_deref(), Some("growth"));
         for chain in [acme.as_str(), audit::PLATFORM] {
             let record = record(&app, chain).await;

@@ -76,13 +76,10 @@ pub async fn may_make_keys(
     workspace_id: &str,
 ) -> Result<Result<(), String>, AppError> {
     let plan = state_of(reader, state, workspace_id).await?;
-    if plan.may_make_keys() {
-        return Ok(Ok(()));
-    }
-    let (lead, then) = plan
-        .words(state.clock.now(), "UTC")
-        .unwrap_or_else(|| ("No plan is in force.".to_owned(), String::new()));
-    Ok(Err(format!("{lead} {then}").trim_end().to_owned()))
+    Ok(match plan.words(state.clock.now(), "UTC") {
+        Some((lead, then)) if !plan.may_make_keys() => Err(format!("{lead} {then}")),
+        _ => Ok(()),
+    })
 }
 
 /// What the environment needs of the workspace, and what of it is done. Empty if it needs nothing.
