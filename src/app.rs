@@ -36,6 +36,10 @@ use crate::{
     keys::page::{KeyDetailPage, KeysPage, NewKeyPage, RevokePage},
     mail::page::{MailListPage, MailPage},
     notices::page::{NoticeSettingsPage, NoticesPage},
+    plans::page::{
+        ApprovePlanPage, DeclinePlanPage, PlanQueuePage, PlanRequestPage, PlansPage,
+        WithdrawPlanPage,
+    },
     server::{
         assets,
         page::{self, Answer, IslandScripts},
@@ -124,6 +128,12 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/admin/workspaces/:id/act") view=ActPage ssr=SsrMode::Async />
                 <Route path=path!("/admin/workspaces/:id/suspend") view=SuspendPage ssr=SsrMode::Async />
                 <Route path=path!("/admin/workspaces/:id/restore") view=RestorePage ssr=SsrMode::Async />
+                <Route path=path!("/plans") view=PlansPage ssr=SsrMode::Async />
+                <Route path=path!("/plans/withdraw") view=WithdrawPlanPage ssr=SsrMode::Async />
+                <Route path=path!("/admin/plans") view=PlanQueuePage ssr=SsrMode::Async />
+                <Route path=path!("/admin/plans/:id") view=PlanRequestPage ssr=SsrMode::Async />
+                <Route path=path!("/admin/plans/:id/approve") view=ApprovePlanPage ssr=SsrMode::Async />
+                <Route path=path!("/admin/plans/:id/decline") view=DeclinePlanPage ssr=SsrMode::Async />
                 <Route path=path!("/dev/ui") view=GalleryPage ssr=SsrMode::Async />
             </FlatRoutes>
         </Router>

@@ -61,16 +61,21 @@ const RAIL: &[(&str, &str, &str, IconName)] = &[
     ("Build", "Logs", "/logs", IconName::Logs),
     ("Control", "Audit", "/audit", IconName::Audit),
     ("Control", "Members", "/members", IconName::Members),
+    ("Control", "Plans", PLANS, IconName::Plans),
 ];
 
+/// Shown where the profile has any.
+const PLANS: &str = "/plans";
 /// Where the bell leads.
 const NOTICES: &str = "/notices";
 /// The rail of those who run the installation.
 const ADMIN_RAIL: &[(&str, &str, &str, IconName)] = &[
     ("", "Workspaces", ADMIN, IconName::Plans),
     ("", "People", "/admin/people", IconName::Members),
+    ("", "Plans", ADMIN_PLANS, IconName::Approvals),
 ];
 const ADMIN: &str = "/admin";
+const ADMIN_PLANS: &str = "/admin/plans";
 
 /// What a page renders with: the viewer, the moment, their zone and environment.
 #[derive(Clone)]
@@ -224,7 +229,8 @@ fn surroundings(head: Head) -> Result<(String, Page), UiError> {
         let open = ROUTES
             .iter()
             .any(|route| route.path == *target && route.access.admits(Some(viewer)));
-        if !open {
+        let none = [PLANS, ADMIN_PLANS].contains(target) && state.profile.tiers.is_empty();
+        if !open || none {
             continue;
         }
         let current = path == *target

@@ -30,6 +30,8 @@ pub mod workspaces;
 pub mod approvals;
 pub mod keys;
 #[cfg(feature = "ssr")]
+pub mod plans;
+#[cfg(feature = "ssr")]
 pub mod profiles;
 
 #[cfg(feature = "ssr")]

@@ -14,6 +14,7 @@ use super::{Viewer, viewer};
 use crate::{
     error::{UiError, UiErrorKind},
     keys::policy,
+    plans,
     server::page,
     workspaces::{
         self,
@@ -50,9 +51,10 @@ const MAKE_KEYS: Access = Access::Any(&[Developer]);
 /// Checkers may stop any key, developers their own; which key is the operation's to judge.
 const STOP_KEYS: Access = Access::Any(&[Developer, Checker]);
 const READ_MEMBERS: Access = Access::Any(workspaces::policy::READERS);
-/// Members, invitations and the workspace itself.
+/// Members, invitations, plans and the workspace itself.
 const MANAGE: Access = Access::Any(&[Admin]);
 const READ_SETTINGS: Access = Access::Any(&[Auditor, Admin]);
+const READ_PLANS: Access = Access::Any(plans::policy::READERS);
 const HAND_OVER: Access = Access::Any(&[Owner]);
 
 const fn get(path: &'static str, access: Access) -> Route {
@@ -161,6 +163,10 @@ pub const ROUTES: &[Route] = &[
     post("/settings/workspace/leave", Access::SignedIn),
     get("/ownership/{id}", Access::SignedIn),
     post("/ownership/{id}", Access::SignedIn),
+    get("/plans", READ_PLANS),
+    post("/plans", MANAGE),
+    get("/plans/withdraw", MANAGE),
+    post("/plans/withdraw", MANAGE),
     get("/admin", Access::Operator),
     get("/admin/people", Access::Operator),
     get("/admin/people/{id}/reset-factors", Access::Operator),
@@ -171,6 +177,12 @@ pub const ROUTES: &[Route] = &[
     post("/admin/workspaces/{id}/suspend", Access::Operator),
     get("/admin/workspaces/{id}/restore", Access::Operator),
     post("/admin/workspaces/{id}/restore", Access::Operator),
+    get("/admin/plans", Access::Operator),
+    get("/admin/plans/{id}", Access::Operator),
+    get("/admin/plans/{id}/approve", Access::Operator),
+    post("/admin/plans/{id}/approve", Access::Operator),
+    get("/admin/plans/{id}/decline", Access::Operator),
+    post("/admin/plans/{id}/decline", Access::Operator),
     // Not for operators alone: it must end also when they are none any more, or lack a second factor.
     post("/acting/end", Access::Enrolling),
     // Server functions.

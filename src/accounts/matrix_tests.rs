@@ -44,6 +44,7 @@ struct Things {
     request: String,
     member: String,
     invitation: String,
+    plan: String,
     workspace: String,
 }
 
@@ -84,6 +85,9 @@ fn sample(app: &TestApp, path: &str, own: &Things, foreign: &Things) -> Sample {
         | "/admin/workspaces/{id}/suspend"
         | "/admin/workspaces/{id}/restore" => everywhere(of("wsp", |things| &things.workspace)),
         "/admin/people/{id}/reset-factors" => everywhere(of("usr", |things| &things.member)),
+        "/admin/plans/{id}" | "/admin/plans/{id}/approve" | "/admin/plans/{id}/decline" => {
+            everywhere(of("plr", |things| &things.plan))
+        }
         "/settings/security/passkeys/{id}/remove" => of_one_person("pky"),
         "/ownership/{id}" => of_one_person("own"),
         "/notices/{id}" => of_one_person("ntc"),
@@ -95,7 +99,7 @@ impl Things {
     async fn make(app: &TestApp, workspace: &str) -> Self {
         let now = app.clock.now();
         let id = |prefix: &str| app.state.rng.id(prefix, now);
-        let (request, member, invitation) = (id("req"), id("usr"), id("inv"));
+        let (request, member, invitation, plan) = (id("req"), id("usr"), id("inv"), id("plr"));
         let (key, _) = app.key(workspace, &id("key"), &["customers:read"]).await;
         let row = RequestRow {
             id: request.clone(),
@@ -142,12 +146,23 @@ impl Things {
             now + DAY
         )
         .expect("inserted");
+        crate::execute!(
+            tx,
+            "insert into plan_requests (id, workspace_id, tier, state, requested_by, requested_at, decided_at, reason)
+             values ($1, $2, 'growth', 'declined', $3, $4, $4, 'too soon')",
+            &plan,
+            workspace,
+            &member,
+            now
+        )
+        .expect("inserted");
         tx.commit().await.expect("committed");
         Self {
             key,
             request,
             member,
             invitation,
+            plan,
             workspace: workspace.to_owned(),
         }
     }

@@ -116,6 +116,7 @@ pub enum Action {
     ActInWorkspace,
     ResetFactors,
     SuspendWorkspace,
+    DecidePlan,
 }
 
 impl Action {
@@ -146,6 +147,7 @@ impl Action {
             Self::ActInWorkspace => "workspace.act",
             Self::ResetFactors => "factors.reset",
             Self::SuspendWorkspace => "workspace.suspend",
+            Self::DecidePlan => "plan.decide",
         }
     }
 

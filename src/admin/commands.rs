@@ -15,6 +15,7 @@ use crate::{
         policy::{self, Wanted},
         terms::Limits,
     },
+    plans,
     profiles::{CurrencyKind, KeyStyle},
     server::{clock::is_id, error::AppError, state::AppState},
     workspaces,
@@ -41,6 +42,15 @@ pub enum Admin {
         /// E-mail address of the owner
         #[arg(long)]
         owner: String,
+    },
+    /// Put a plan in force for a workspace
+    ApprovePlan {
+        /// Id of the workspace
+        #[arg(long)]
+        workspace: String,
+        /// Id of one of the profile's tiers
+        #[arg(long)]
+        tier: String,
     },
     /// Make keys that are active at once
     CreateKey(Box<CreateKey>),
@@ -169,6 +179,10 @@ pub async fn run(state: &AppState, command: Admin, out: &mut impl Write) -> Resu
         Admin::CreateWorkspace { name, owner } => {
             let id = ops::create_workspace(state, &name, &owner).await?;
             print(out, &json!({ "workspace_id": id }))
+        }
+        Admin::ApprovePlan { workspace, tier } => {
+            plans::ops::approve_at_console(state, &workspace, &tier).await?;
+            print(out, &json!({ "workspace_id": workspace, "tier": tier }))
         }
         Admin::CreateKey(args) => create_key(state, *args, out).await,
         Admin::RevokeKey { key } => {

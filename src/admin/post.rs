@@ -116,7 +116,7 @@ pub async fn reset_factors(Path(id): Path<String>, submission: Submission) -> Re
 }
 
 /// Why it is done, which others read.
-fn reason(form: &Submission) -> Result<String, AppError> {
+pub fn reason(form: &Submission) -> Result<String, AppError> {
     let reason = form
         .fields
         .get("reason")

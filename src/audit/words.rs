@@ -203,6 +203,14 @@ fn summary(action: &str, detail: &str) -> String {
         "workspace.restored" => {
             format!("Lifted the suspension: \u{201c}{}\u{201d}", text("reason"))
         }
+        "plan.requested" => format!("Requested the plan {}", text("name")),
+        "plan.withdrawn" => format!("Withdrew the request for the plan {}", text("name")),
+        "plan.approved" => format!("Approved the plan {}", text("name")),
+        "plan.declined" => format!(
+            "Declined the plan {}: \u{201c}{}\u{201d}",
+            text("name"),
+            text("reason")
+        ),
         other => other.replace(['.', '_'], " "),
     }
 }

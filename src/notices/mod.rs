@@ -28,14 +28,17 @@ pub enum Kind {
     Keys,
     /// An operator acted in a workspace of theirs.
     Operator,
+    /// A plan that a workspace asked for was decided.
+    Plans,
 }
 
 impl Kind {
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Security,
         Self::Membership,
         Self::Approvals,
         Self::Keys,
+        Self::Plans,
         Self::Operator,
     ];
 
@@ -46,6 +49,7 @@ impl Kind {
             Self::Approvals => "approvals",
             Self::Keys => "keys",
             Self::Operator => "operator",
+            Self::Plans => "plans",
         }
     }
 

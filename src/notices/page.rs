@@ -206,6 +206,10 @@ const fn words(kind: Kind) -> (&'static str, &'static str) {
             "Operators in your workspaces",
             "An operator of this platform began to act in a workspace of yours.",
         ),
+        Kind::Plans => (
+            "Plans of your workspaces",
+            "A plan that you asked for, or a workspace that you own, was approved or declined.",
+        ),
     }
 }
 

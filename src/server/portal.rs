@@ -18,7 +18,7 @@ use crate::{
     accounts::{self, ROUTES, factors::passkey_post, guard, session, viewer},
     admin,
     error::{UiError, UiErrorKind},
-    keys, mail, notices, workspaces,
+    keys, mail, notices, plans, workspaces,
 };
 
 /// Longest error of a server function read; they are a few sentences.
@@ -83,6 +83,10 @@ pub fn router(state: &AppState) -> Router {
             (_, "/settings/workspace/transfer") => form(workspaces::post::offer),
             (_, "/settings/workspace/leave") => form(workspaces::post::leave),
             (_, "/ownership/{id}") => form(workspaces::post::answer_offer),
+            (_, "/plans") => form(plans::post::request),
+            (_, "/plans/withdraw") => form(plans::post::withdraw),
+            (_, "/admin/plans/{id}/approve") => form(plans::post::approve),
+            (_, "/admin/plans/{id}/decline") => form(plans::post::decline),
             (_, "/admin/people/{id}/reset-factors") => form(admin::post::reset_factors),
             (_, "/admin/workspaces/{id}/act") => form(admin::post::act),
             (_, "/admin/workspaces/{id}/suspend") => form(admin::post::suspend),

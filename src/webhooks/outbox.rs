@@ -21,6 +21,7 @@ pub enum EventType {
     KeyExpiring,
     KeyExpired,
     MemberAdded,
+    PlanApproved,
 }
 
 impl EventType {
@@ -37,6 +38,7 @@ impl EventType {
             Self::KeyExpiring => "key.expiring",
             Self::KeyExpired => "key.expired",
             Self::MemberAdded => "member.added",
+            Self::PlanApproved => "plan.approved",
         }
     }
 }

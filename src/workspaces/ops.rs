@@ -1065,7 +1065,7 @@ pub async fn end_offer(
 }
 
 /// The workspace, with everything else that is decided about its members held back.
-async fn serial(tx: &mut Tx, workspace_id: &str) -> Result<Space, AppError> {
+pub async fn serial(tx: &mut Tx, workspace_id: &str) -> Result<Space, AppError> {
     tx.serialise(&format!("workspace:{workspace_id}")).await?;
     store::find(tx, workspace_id)
         .await?
@@ -1101,7 +1101,7 @@ async fn acting_roles(tx: &mut Tx, state: &AppState, viewer: &Viewer) -> Result<
 }
 
 /// Refuses who was an admin when they asked and is none any more.
-async fn still_admin(tx: &mut Tx, state: &AppState, viewer: &Viewer) -> Result<(), AppError> {
+pub async fn still_admin(tx: &mut Tx, state: &AppState, viewer: &Viewer) -> Result<(), AppError> {
     if acting_roles(tx, state, viewer).await?.include(Role::Admin) {
         Ok(())
     } else {

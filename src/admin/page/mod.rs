@@ -230,7 +230,7 @@ fn facts(here: &Here, row: &WorkspaceRow) -> AnyView {
 }
 
 /// The field that asks why, which ends in the record and in what others are told.
-fn reason(hint: &'static str) -> AnyView {
+pub fn reason(hint: &'static str) -> AnyView {
     let answer = Answer::here();
     let error = answer.error_at("reason").unwrap_or_default();
     view! {
