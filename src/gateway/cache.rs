@@ -14,7 +14,7 @@ use quick_cache::sync::Cache;
 use super::judge::KeyRecord;
 use crate::{
     db::{Db, DbError, Reader, SecretHash},
-    keys::store,
+    keys::{allow::Guard, store},
 };
 
 /// Keys kept at most; beyond, the least used are read again when they come.
@@ -128,6 +128,9 @@ impl Cached for KeyRecord {
         Ok(row.map(|row| Self {
             // Scopes that cannot be read grant nothing.
             scopes: serde_json::from_str(&row.scopes).unwrap_or_default(),
+            requested: false,
+            disabled: false,
+            guard: Guard::default(),
             revoked: row.state != store::ACTIVE,
             expires_at: row.expires_at,
             workspace_suspended: row.suspended_at.is_some(),

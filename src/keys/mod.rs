@@ -4,6 +4,8 @@
 //! What has ended stays on record and never comes back. The secret is shown in one answer, at creation; stored is its
 //! keyed hash.
 
+#[cfg(feature = "ssr")]
+pub mod allow;
 pub mod api;
 #[cfg(feature = "ssr")]
 pub mod ops;
