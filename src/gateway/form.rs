@@ -5,6 +5,9 @@ use axum::{
     extract::{FromRequest, Multipart, Request},
     http::{HeaderMap, HeaderValue, header},
 };
+use tokio::time::timeout;
+
+use crate::server::PATIENCE;
 
 /// Bytes of a body that is read before judging; forms of calls are far smaller.
 const MAX_BODY: usize = 1024 * 1024;
@@ -67,10 +70,11 @@ impl Form {
 }
 
 async fn buffered(body: Body) -> Result<Bytes, Unreadable> {
-    // A body that breaks off cannot be told from one that is too long, and nobody is there to be told the difference.
-    to_bytes(body, MAX_BODY)
-        .await
-        .map_err(|_| Unreadable::TooLarge)
+    match timeout(PATIENCE, to_bytes(body, MAX_BODY)).await {
+        Ok(Ok(bytes)) => Ok(bytes),
+        // A body that breaks off or trickles in for ever is answered like one that is too long.
+        Ok(Err(_)) | Err(_) => Err(Unreadable::TooLarge),
+    }
 }
 
 async fn multipart(kind: &HeaderValue, body: Bytes) -> Result<Form, Unreadable> {

@@ -20,6 +20,11 @@ pub enum Ruling<'a> {
     Unruled,
 }
 
+/// A path that is a rule's.
+struct Bound<'p> {
+    workspace: Option<&'p str>,
+}
+
 impl Profile {
     /// The rule of a call. `action` is what the form says; where rules of a path name actions, one of them must be said.
     pub fn rule_for<'a>(
@@ -30,7 +35,7 @@ impl Profile {
     ) -> Ruling<'a> {
         let mut ruling = Ruling::Unruled;
         for rule in self.rules.iter().filter(|rule| rule.method == *method) {
-            let Some(workspace) = rule.binds(path) else {
+            let Some(Bound { workspace }) = rule.bind(path) else {
                 continue;
             };
             match (&rule.action, action, ruling) {
@@ -38,8 +43,9 @@ impl Profile {
                     return Ruling::Rule { rule, workspace };
                 }
                 // That other actions are ruled on this path outweighs a rule without one.
-                (Some(_), Some(_), _) => ruling = Ruling::UnknownAction,
-                (Some(_), None, Ruling::Unruled) => ruling = Ruling::UnknownAction,
+                (Some(_), Some(_), _) | (Some(_), None, Ruling::Unruled) => {
+                    ruling = Ruling::UnknownAction;
+                }
                 (None, Some(_), Ruling::Unruled)
                 | (None, None, Ruling::Unruled | Ruling::UnknownAction) => {
                     ruling = Ruling::Rule { rule, workspace };
@@ -53,7 +59,7 @@ impl Profile {
     /// Whether what a call needs depends on its form.
     pub fn reads_action(&self, method: &Method, path: &str) -> bool {
         self.rules.iter().any(|rule| {
-            rule.action.is_some() && rule.method == *method && rule.binds(path).is_some()
+            rule.action.is_some() && rule.method == *method && rule.bind(path).is_some()
         })
     }
 }
@@ -65,7 +71,7 @@ impl Rule {
     }
 
     /// Whether the path is this rule's and, if so, which workspace it names.
-    fn binds<'p>(&self, path: &'p str) -> Option<Option<&'p str>> {
+    fn bind<'p>(&self, path: &'p str) -> Option<Bound<'p>> {
         let mut workspace = None;
         let mut steps = path.split('/');
         for ruled in self.path.split('/') {
@@ -79,7 +85,7 @@ impl Rule {
                 return None;
             }
         }
-        steps.next().is_none().then_some(workspace)
+        steps.next().is_none().then_some(Bound { workspace })
     }
 }
 

@@ -91,9 +91,10 @@ fn notes_are_short_and_visible() {
 #[test]
 fn a_key_takes_a_hundred_entries_and_a_text_five_hundred() {
     let many = |count: usize| -> String {
-        (0..count)
-            .map(|i| format!("10.{}.{}.1\n", i / 250, i % 250))
-            .collect()
+        let addresses: Vec<String> = (0..count)
+            .map(|i| format!("10.{}.{}.1", i / 250, i % 250))
+            .collect();
+        addresses.join("\n")
     };
     let lines = outcomes(ListKind::Ip, &many(101), &[]);
     assert_eq!(
