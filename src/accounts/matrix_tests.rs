@@ -106,6 +106,7 @@ impl Things {
             workspace_id: workspace.to_owned(),
             environment: "sandbox".to_owned(),
             key_id: key.clone(),
+            secret_id: None,
             at: now,
             door: Door::Gateway,
             code: VALID,

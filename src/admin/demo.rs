@@ -409,6 +409,7 @@ fn requests(
                 workspace_id: workspace_id.to_owned(),
                 environment: sample.environment.to_owned(),
                 key_id: key_id.to_owned(),
+                secret_id: None,
                 at,
                 door: if verify { Door::Verify } else { Door::Gateway },
                 code,

@@ -14,7 +14,7 @@ use quick_cache::sync::Cache;
 use super::judge::KeyRecord;
 use crate::{
     db::{Db, DbError, Reader, SecretHash},
-    keys::{store, types::KeyState},
+    keys::{allow::Guard, store, types::KeyState},
 };
 
 /// Keys kept at most; beyond, the least used are read again when they come.
@@ -125,10 +125,20 @@ impl<T: Cached> SecretCache<T> {
 impl Cached for KeyRecord {
     async fn load(reader: &mut Reader, secret: SecretHash) -> Result<Option<Self>, DbError> {
         let row = store::find_for_verify(reader, secret).await?;
-        Ok(row.map(|row| Self {
+        let Some(row) = row else { return Ok(None) };
+        // A word that this version does not know lets nothing through.
+        let state = KeyState::parse(&row.state).unwrap_or(KeyState::Revoked);
+        Ok(Some(Self {
             // Scopes that cannot be read grant nothing.
             scopes: serde_json::from_str(&row.scopes).unwrap_or_default(),
-            revoked: row.state != KeyState::Active.as_str(),
+            requested: matches!(state, KeyState::Requested | KeyState::Approved),
+            disabled: state == KeyState::Disabled,
+            revoked: state.has_ended() && state != KeyState::Expired,
+            // A list that cannot be read lets nobody in.
+            guard: Guard::from_json(&row.allow),
+            meta: serde_json::from_str(&row.meta).unwrap_or_default(),
+            secret_id: row.secret_id,
+            secret_ends_at: row.secret_ends_at,
             expires_at: row.expires_at,
             workspace_suspended: row.suspended_at.is_some(),
             id: row.id,

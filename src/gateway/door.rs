@@ -60,6 +60,7 @@ pub fn log(
         workspace_id: key.workspace_id.clone(),
         environment: key.environment.clone(),
         key_id: key.id.clone(),
+        secret_id: Some(key.secret_id.clone()),
         at: state.clock.now(),
         door,
         code: verdict.code(),

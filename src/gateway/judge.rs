@@ -3,22 +3,40 @@
 //! The checks stand in one table, in the order in which they are made; the first that fails decides. What comes
 //! before (is there a credential, is it known) and after (what is charged) needs the world and stands elsewhere.
 
+use std::net::IpAddr;
+
 use serde::Serialize;
 
 use super::scope::Asked;
-use crate::server::clock::Millis;
+use crate::{
+    keys::allow::{Guard, ListKind},
+    server::clock::Millis,
+};
 
 /// A key as the cache keeps it: decoded, nothing to be parsed while judging.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a check of its own in the judge's order"
+)]
 pub struct KeyRecord {
     pub id: String,
     pub workspace_id: String,
     pub environment: String,
     pub label: String,
     pub scopes: Vec<String>,
+    /// It waits for a second person's agreement.
+    pub requested: bool,
+    pub disabled: bool,
     pub revoked: bool,
     pub expires_at: Option<Millis>,
     pub workspace_suspended: bool,
+    /// From where it may be used.
+    pub guard: Guard,
+    /// Which of the key's secrets this is, and when it stops working if another has replaced it.
+    pub secret_id: String,
+    pub secret_ends_at: Option<Millis>,
+    pub meta: Vec<(String, String)>,
 }
 
 /// What is known of the request. A fact that is absent cannot satisfy a restriction.
@@ -26,7 +44,22 @@ pub struct KeyRecord {
 pub struct Facts<'a> {
     /// The environment that the caller means to be in, if it says so.
     pub environment: Option<&'a str>,
+    pub ip: Option<IpAddr>,
+    /// The host that the request was made from, as [`crate::keys::allow::host_of_origin`] gives it.
+    pub origin: Option<&'a str>,
+    pub resource: Resource<'a>,
     pub needs: Needs<'a>,
+}
+
+/// Whose things the request is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resource<'a> {
+    /// The key's own workspace's: the call has no place to name another.
+    Own,
+    /// Those of the workspace with this id.
+    Of(&'a str),
+    /// The call is about one workspace, and which is not known.
+    Unknown,
 }
 
 /// What the request asks the key to be allowed.
@@ -52,10 +85,17 @@ pub enum Code {
     MissingCredential,
     Malformed,
     NotFound,
+    SignatureRequired,
+    PendingApproval,
+    Disabled,
     Revoked,
     Expired,
     EnvironmentMismatch,
     WorkspaceSuspended,
+    IpNotAllowed,
+    OriginRequired,
+    OriginNotAllowed,
+    ResourceMismatch,
     InsufficientScope,
     BadRequest,
     AmbiguousCredential,
@@ -71,10 +111,17 @@ impl Code {
             Self::MissingCredential => "MISSING_CREDENTIAL",
             Self::Malformed => "MALFORMED",
             Self::NotFound => "NOT_FOUND",
+            Self::SignatureRequired => "SIGNATURE_REQUIRED",
+            Self::PendingApproval => "PENDING_APPROVAL",
+            Self::Disabled => "DISABLED",
             Self::Revoked => "REVOKED",
             Self::Expired => "EXPIRED",
             Self::EnvironmentMismatch => "ENVIRONMENT_MISMATCH",
             Self::WorkspaceSuspended => "WORKSPACE_SUSPENDED",
+            Self::IpNotAllowed => "IP_NOT_ALLOWED",
+            Self::OriginRequired => "ORIGIN_REQUIRED",
+            Self::OriginNotAllowed => "ORIGIN_NOT_ALLOWED",
+            Self::ResourceMismatch => "RESOURCE_MISMATCH",
             Self::InsufficientScope => "INSUFFICIENT_SCOPE",
             Self::BadRequest => "BAD_REQUEST",
             Self::AmbiguousCredential => "AMBIGUOUS_CREDENTIAL",
@@ -87,9 +134,18 @@ impl Code {
             Self::MissingCredential
             | Self::Malformed
             | Self::NotFound
+            | Self::SignatureRequired
+            | Self::PendingApproval
+            | Self::Disabled
             | Self::Revoked
             | Self::Expired => 401,
-            Self::EnvironmentMismatch | Self::WorkspaceSuspended | Self::InsufficientScope => 403,
+            Self::EnvironmentMismatch
+            | Self::WorkspaceSuspended
+            | Self::IpNotAllowed
+            | Self::OriginRequired
+            | Self::OriginNotAllowed
+            | Self::ResourceMismatch
+            | Self::InsufficientScope => 403,
             Self::BadRequest | Self::AmbiguousCredential => 400,
             Self::Unavailable => 503,
         }
@@ -123,8 +179,16 @@ struct Check {
 
 const CHECKS: &[Check] = &[
     Check {
+        code: Code::PendingApproval,
+        fails: |key, _, _| key.requested,
+    },
+    Check {
+        code: Code::Disabled,
+        fails: |key, _, _| key.disabled,
+    },
+    Check {
         code: Code::Revoked,
-        fails: |key, _, _| key.revoked,
+        fails: |key, _, now| key.revoked || key.secret_ends_at.is_some_and(|at| at <= now),
     },
     Check {
         code: Code::Expired,
@@ -141,6 +205,31 @@ const CHECKS: &[Check] = &[
     Check {
         code: Code::WorkspaceSuspended,
         fails: |key, _, _| key.workspace_suspended,
+    },
+    Check {
+        code: Code::IpNotAllowed,
+        fails: |key, facts, _| {
+            key.guard.binds(ListKind::Ip) && !facts.ip.is_some_and(|ip| key.guard.allows_ip(ip))
+        },
+    },
+    Check {
+        code: Code::OriginRequired,
+        fails: |key, facts, _| key.guard.binds(ListKind::Domain) && facts.origin.is_none(),
+    },
+    Check {
+        code: Code::OriginNotAllowed,
+        fails: |key, facts, _| {
+            key.guard.binds(ListKind::Domain)
+                && !facts.origin.is_some_and(|host| key.guard.allows_host(host))
+        },
+    },
+    Check {
+        code: Code::ResourceMismatch,
+        fails: |key, facts, _| match facts.resource {
+            Resource::Own => false,
+            Resource::Of(workspace) => workspace != key.workspace_id,
+            Resource::Unknown => true,
+        },
     },
     Check {
         code: Code::InsufficientScope,
@@ -192,6 +281,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::keys::allow::AllowEntry;
 
     fn key() -> KeyRecord {
         KeyRecord {
@@ -200,16 +290,46 @@ mod tests {
             environment: "live".to_owned(),
             label: "POS".to_owned(),
             scopes: vec!["customers:read".to_owned()],
+            requested: false,
+            disabled: false,
             revoked: false,
+            secret_id: "sec_1".to_owned(),
+            secret_ends_at: None,
+            meta: Vec::new(),
             expires_at: Some(100),
             workspace_suspended: false,
+            guard: Guard::default(),
+        }
+    }
+
+    fn bound(lists: &[(ListKind, &str)]) -> KeyRecord {
+        let entries: Vec<AllowEntry> = lists
+            .iter()
+            .map(|(kind, value)| AllowEntry {
+                kind: *kind,
+                value: (*value).to_owned(),
+                note: String::new(),
+                added_by: "console".to_owned(),
+                added_at: 0,
+            })
+            .collect();
+        KeyRecord {
+            guard: Guard::from_entries(&entries),
+            ..key()
         }
     }
 
     const NOTHING: Facts<'_> = Facts {
         environment: None,
+        ip: None,
+        origin: None,
+        resource: Resource::Own,
         needs: Needs::Nothing,
     };
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().expect("an address")
+    }
 
     #[test]
     fn a_good_key_is_allowed_until_the_millisecond_of_its_expiry() {
@@ -220,8 +340,8 @@ mod tests {
     #[test]
     fn a_call_that_no_rule_names_is_denied() {
         let facts = Facts {
-            environment: None,
             needs: Needs::Unruled,
+            ..NOTHING
         };
         assert_eq!(
             judge(&key(), &facts, 0),
@@ -230,15 +350,106 @@ mod tests {
     }
 
     #[test]
+    fn a_bound_key_is_used_from_its_addresses_alone() {
+        let key = bound(&[
+            (ListKind::Ip, "203.0.113.0/24"),
+            (ListKind::Ip, "2001:db8::1"),
+        ]);
+        let from = |ip| judge(&key, &Facts { ip, ..NOTHING }, 0);
+        for good in ["203.0.113.9", "::ffff:203.0.113.9", "2001:db8::1"] {
+            assert_eq!(from(Some(address(good))), Verdict::Allowed, "{good}");
+        }
+        assert_eq!(
+            from(Some(address("203.0.114.9"))),
+            Verdict::Denied(Code::IpNotAllowed)
+        );
+        assert_eq!(from(None), Verdict::Denied(Code::IpNotAllowed));
+    }
+
+    #[test]
+    fn a_bound_key_needs_an_origin_and_the_right_one() {
+        let key = bound(&[(ListKind::Domain, "*.example.com")]);
+        let from = |origin| judge(&key, &Facts { origin, ..NOTHING }, 0);
+        assert_eq!(from(Some("shop.example.com")), Verdict::Allowed);
+        assert_eq!(
+            from(Some("evil.example")),
+            Verdict::Denied(Code::OriginNotAllowed)
+        );
+        assert_eq!(from(None), Verdict::Denied(Code::OriginRequired));
+    }
+
+    #[test]
+    fn where_both_lists_are_set_both_must_pass() {
+        let key = bound(&[
+            (ListKind::Ip, "203.0.113.9"),
+            (ListKind::Domain, "example.com"),
+        ]);
+        let from = |ip: &str, origin| {
+            let facts = Facts {
+                ip: Some(address(ip)),
+                origin: Some(origin),
+                ..NOTHING
+            };
+            judge(&key, &facts, 0)
+        };
+        assert_eq!(from("203.0.113.9", "example.com"), Verdict::Allowed);
+        assert_eq!(
+            from("203.0.113.8", "example.com"),
+            Verdict::Denied(Code::IpNotAllowed)
+        );
+        assert_eq!(
+            from("203.0.113.9", "evil.example"),
+            Verdict::Denied(Code::OriginNotAllowed)
+        );
+        assert_eq!(
+            from("203.0.113.8", "evil.example"),
+            Verdict::Denied(Code::IpNotAllowed)
+        );
+    }
+
+    #[test]
+    fn a_key_acts_on_the_things_of_its_own_workspace() {
+        for (resource, verdict) in [
+            (Resource::Own, Verdict::Allowed),
+            (Resource::Of("wsp_1"), Verdict::Allowed),
+            (
+                Resource::Of("wsp_2"),
+                Verdict::Denied(Code::ResourceMismatch),
+            ),
+            (Resource::Of(""), Verdict::Denied(Code::ResourceMismatch)),
+            (Resource::Unknown, Verdict::Denied(Code::ResourceMismatch)),
+        ] {
+            assert_eq!(
+                judge(
+                    &key(),
+                    &Facts {
+                        resource,
+                        ..NOTHING
+                    },
+                    0
+                ),
+                verdict,
+                "{resource:?}"
+            );
+        }
+    }
+
+    #[test]
     fn the_order_is_that_of_the_contract() {
         let codes: Vec<&str> = order().map(Code::as_str).collect();
         assert_eq!(
             codes,
             [
+                "PENDING_APPROVAL",
+                "DISABLED",
                 "REVOKED",
                 "EXPIRED",
                 "ENVIRONMENT_MISMATCH",
                 "WORKSPACE_SUSPENDED",
+                "IP_NOT_ALLOWED",
+                "ORIGIN_REQUIRED",
+                "ORIGIN_NOT_ALLOWED",
+                "RESOURCE_MISMATCH",
                 "INSUFFICIENT_SCOPE"
             ]
         );
@@ -247,17 +458,24 @@ mod tests {
     proptest! {
         /// Whatever else holds, each single reason to refuse suffices, and the earliest in the table is the one given.
         #[test]
-        fn no_reason_to_refuse_is_ever_outweighed(revoked: bool, expired: bool, elsewhere: bool, suspended: bool, lacking: bool) {
-            let mut key = key();
+        fn no_reason_to_refuse_is_ever_outweighed(fails in prop::array::uniform11(any::<bool>())) {
+            let [requested, disabled, revoked, expired, elsewhere, suspended, far, silent, foreign, others, lacking] = fails;
+            let mut key = bound(&[(ListKind::Ip, "203.0.113.9"), (ListKind::Domain, "example.com")]);
+            key.requested = requested;
+            key.disabled = disabled;
             key.revoked = revoked;
             key.expires_at = expired.then_some(0);
             key.workspace_suspended = suspended;
             let asked = Asked::Scope(if lacking { "payments:write" } else { "customers:read" }.to_owned());
+            let host = if foreign { "evil.example" } else { "example.com" };
             let facts = Facts {
                 environment: Some(if elsewhere { "sandbox" } else { "live" }),
+                ip: Some(address(if far { "203.0.113.8" } else { "203.0.113.9" })),
+                origin: (!silent).then_some(host),
+                resource: Resource::Of(if others { "wsp_2" } else { "wsp_1" }),
                 needs: Needs::Scope(&asked),
             };
-            let expected = [revoked, expired, elsewhere, suspended, lacking]
+            let expected = fails
                 .iter()
                 .position(|fails| *fails)
                 .map_or(Verdict::Allowed, |i| Verdict::Denied(CHECKS[i].code));

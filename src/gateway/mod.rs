@@ -5,7 +5,9 @@
 pub mod cache;
 pub mod credential;
 pub mod door;
+mod form;
 pub mod judge;
+mod origin;
 pub mod routes;
 mod sandbox;
 pub mod scope;

@@ -35,6 +35,14 @@ impl Asked {
         }
     }
 
+    /// Whether this scope is among those that are asked about.
+    pub fn names(&self, scope: &str) -> bool {
+        match self {
+            Self::Scope(asked) => covers(asked, scope),
+            Self::All(parts) | Self::Any(parts) => parts.iter().any(|part| part.names(scope)),
+        }
+    }
+
     /// Whether what is granted suffices.
     pub fn covered_by(&self, granted: &[String]) -> bool {
         match self {

@@ -39,7 +39,8 @@ on_both_engines! {
             (json!({ "key": key, "scope": "customers:read AND (payments:read OR invoices:read)" }), "VALID"),
             (json!({ "key": key, "scope": "customers:*" }), "VALID"),
             (json!({ "key": key, "scope": "customers:write" }), "INSUFFICIENT_SCOPE"),
-            (json!({ "key": key, "environment": "sandbox", "ip": "203.0.113.9", "origin": "https://a.example", "resource": "r" }), "VALID"),
+            (json!({ "key": key, "environment": "sandbox", "ip": "203.0.113.9", "origin": "https://a.example", "resource": workspace }), "VALID"),
+            (json!({ "key": key, "resource": "wsp_of_somebody_else" }), "RESOURCE_MISMATCH"),
             (json!({ "key": key, "environment": "live" }), "ENVIRONMENT_MISMATCH"),
             (json!({ "key": typo }), "MALFORMED"),
             (json!({ "key": "" }), "MALFORMED"),
@@ -56,6 +57,11 @@ on_both_engines! {
         assert_eq!(known["key"]["id"], id);
         assert_eq!(known["key"]["workspace_id"], workspace);
         assert_eq!(known["key"]["scopes"], json!(["customers:read", "invoices:read"]));
+        assert!(known.get("detected_ip").is_none() && known.get("detected_domain").is_none());
+        let told = json!({ "key": key, "ip": "::ffff:203.0.113.9", "origin": "https://Shop.Example.com:8443" });
+        let known = app.verify(&token, told).await.json();
+        assert_eq!(known["detected_ip"], "203.0.113.9");
+        assert_eq!(known["detected_domain"], "shop.example.com");
 
         ops::revoke_at_console(&app.state, &id).await.expect("revoked");
         let after = app.verify(&token, json!({ "key": key })).await.json();
@@ -440,4 +446,278 @@ async fn strangers_keys_are_remembered_as_unknown_and_not_logged() {
     let (rows,): (i64,) =
         crate::fetch_one!(&mut reader, (i64,), "select count(*) from requests").expect("counted");
     assert_eq!(rows, 0);
+}
+
+/// A platform whose keys stand where `credential` says, with further rules.
+async fn platform(credential: &str, body_style: &str, rules: &str) -> TestApp {
+    let text = include_str!("../profiles/revkeen.toml")
+        .replace("headers = [\"x-revkeen-key\"]\nbearer = true", credential)
+        .replace(
+            "error_body = \"typed\"",
+            &format!("error_body = {body_style:?}"),
+        )
+        .replace("[first_call]", &format!("{rules}\n[first_call]"));
+    let profile = crate::profiles::Profile::parse(&text).expect("sound");
+    TestApp::start_as(testing::database(Engine::Sqlite).await, profile).await
+}
+
+/// One path for all, as panels have it.
+const PANEL: &str = r#"
+[[rules]]
+method = "POST"
+path = "/api/v1"
+action = "balance"
+scope = "finance:read"
+
+[[rules]]
+method = "POST"
+path = "/api/v1"
+action = "add"
+scope = "checkout:write"
+"#;
+
+fn form(path: &str) -> axum::http::request::Builder {
+    Request::post(path).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+}
+
+fn encoded(fields: &[(&str, &str)]) -> Body {
+    let text: String = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(fields)
+        .finish();
+    Body::from(text)
+}
+
+#[tokio::test]
+async fn a_panels_key_stands_in_its_form_and_nowhere_else() {
+    let app = platform("form = \"key\"", "flat", PANEL).await;
+    let workspace = app.workspace("Acme").await;
+    let other = app.workspace("Other").await;
+    let (_, key) = app.key(&workspace, "Panel", &["finance:read"]).await;
+    let (_, others) = app.key(&other, "Panel", &["finance:read"]).await;
+    let send = |fields: Vec<(&'static str, String)>, headers: Vec<(&'static str, String)>| {
+        let fields: Vec<(&str, &str)> = fields.iter().map(|(n, v)| (*n, v.as_str())).collect();
+        let mut request = form("/api/v1");
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        app.gateway(request.body(encoded(&fields)).expect("a request"))
+    };
+    let ask = |key: &str, action: &str| {
+        send(
+            vec![("key", key.to_owned()), ("action", action.to_owned())],
+            vec![],
+        )
+    };
+    let mine = ask(&key, "balance").await;
+    assert_eq!(mine.status, StatusCode::OK, "{}", mine.body);
+    assert_eq!(mine.json()["currency"], "USD");
+    assert_eq!(
+        mine.json(),
+        ask(&key, "balance").await.json(),
+        "the same each time"
+    );
+    assert_ne!(
+        mine.json(),
+        ask(&others, "balance").await.json(),
+        "another account's is another"
+    );
+    assert!(!mine.body.contains(&key));
+
+    let lacking = ask(&key, "add").await;
+    assert_eq!(
+        (lacking.status, lacking.json()["code"].as_str()),
+        (StatusCode::FORBIDDEN, Some("INSUFFICIENT_SCOPE"))
+    );
+    for reply in [
+        ask(&key, "nonsense").await,
+        send(vec![("key", key.clone())], vec![]).await,
+        send(
+            vec![
+                ("key", key.clone()),
+                ("action", "balance".to_owned()),
+                ("action", "add".to_owned()),
+            ],
+            vec![],
+        )
+        .await,
+    ] {
+        assert_eq!(
+            (reply.status, reply.json()["code"].as_str()),
+            (StatusCode::BAD_REQUEST, Some("BAD_REQUEST"))
+        );
+    }
+    for headers in [
+        vec![("x-api-key", key.clone())],
+        vec![("authorization", format!("Bearer {key}"))],
+    ] {
+        let place = headers[0].0;
+        let elsewhere = send(vec![("action", "balance".to_owned())], headers.clone()).await;
+        assert_eq!(
+            (elsewhere.status, elsewhere.json()["code"].as_str()),
+            (StatusCode::UNAUTHORIZED, Some("MISSING_CREDENTIAL"))
+        );
+        let error = elsewhere.json()["error"].to_string();
+        assert!(
+            error.contains(place) && error.contains("the form field key"),
+            "{error}"
+        );
+        let both = send(
+            vec![("key", key.clone()), ("action", "balance".to_owned())],
+            headers,
+        )
+        .await;
+        assert_eq!(both.status, StatusCode::OK, "only accepted places count");
+    }
+    let twice = send(
+        vec![
+            ("key", key.clone()),
+            ("key", key.clone()),
+            ("action", "balance".to_owned()),
+        ],
+        vec![],
+    )
+    .await;
+    assert_eq!(
+        (twice.status, twice.json()["code"].as_str()),
+        (StatusCode::BAD_REQUEST, Some("AMBIGUOUS_CREDENTIAL"))
+    );
+
+    let multipart = format!(
+        "--x\r\nContent-Disposition: form-data; name=\"key\"\r\n\r\n{key}\r\n--x\r\nContent-Disposition: form-data; name=\"action\"\r\n\r\nbalance\r\n--x--\r\n"
+    );
+    let parts = |body: String| {
+        let request = Request::post("/api/v1")
+            .header(header::CONTENT_TYPE, "multipart/form-data; boundary=x")
+            .body(Body::from(body))
+            .expect("a request");
+        app.gateway(request)
+    };
+    assert_eq!(parts(multipart.clone()).await.json(), mine.json());
+    assert_eq!(
+        parts(multipart.replace("--x--", "")).await.json()["code"],
+        "BAD_REQUEST"
+    );
+    let large = ask(&key, &"x".repeat(1024 * 1024)).await;
+    assert_eq!(
+        (large.status, large.json()["code"].as_str()),
+        (StatusCode::BAD_REQUEST, Some("BAD_REQUEST"))
+    );
+}
+
+#[tokio::test]
+async fn a_key_in_header_or_form_is_one_credential_and_its_origin_is_heeded_only_where_bound() {
+    let app = platform("headers = [\"x-api-key\"]\nform = \"key\"", "flat", PANEL).await;
+    let workspace = app.workspace("Acme").await;
+    let (_, key) = app.key(&workspace, "Panel", &["finance:read"]).await;
+    let send = |header: bool, field: bool| {
+        let mut request = form("/api/v1").header("origin", "https://anywhere.example");
+        if header {
+            request = request.header("x-api-key", &key);
+        }
+        let mut fields = vec![("action", "balance")];
+        if field {
+            fields.push(("key", &key));
+        }
+        app.gateway(request.body(encoded(&fields)).expect("a request"))
+    };
+    assert_eq!(send(true, false).await.status, StatusCode::OK);
+    assert_eq!(send(false, true).await.status, StatusCode::OK);
+    assert_eq!(
+        send(true, true).await.json()["code"],
+        "AMBIGUOUS_CREDENTIAL"
+    );
+    assert_eq!(
+        send(false, false).await.json()["code"],
+        "MISSING_CREDENTIAL"
+    );
+}
+
+#[tokio::test]
+async fn a_path_that_names_another_workspace_is_refused() {
+    let rules = r#"
+[[rules]]
+method = "GET"
+path = "/api/v1/distributors/{workspace}/balance"
+scope = "finance:read"
+"#;
+    let app = platform("bearer = true", "problem", rules).await;
+    let token = app.service_token().await;
+    let workspace = app.workspace("Acme").await;
+    let other = app.workspace("Other").await;
+    let (_, key) = app
+        .key(&workspace, "POS", &["finance:read", "customers:read"])
+        .await;
+    let balance = |workspace: &str| {
+        let request = Request::get(format!("/api/v1/distributors/{workspace}/balance"))
+            .header(header::AUTHORIZATION, format!("Bearer {key}"))
+            .body(Body::empty())
+            .expect("a request");
+        app.gateway(request)
+    };
+    let mine = balance(&workspace).await;
+    assert_eq!(mine.status, StatusCode::OK);
+    assert_eq!(mine.json()["account_id"], workspace.as_str());
+    for stranger in [other.as_str(), "wsp_of_nobody"] {
+        let reply = balance(stranger).await;
+        assert_eq!(reply.status, StatusCode::FORBIDDEN);
+        assert_eq!(reply.json()["code"], "RESOURCE_MISMATCH");
+        assert_eq!(
+            reply.headers[header::CONTENT_TYPE],
+            "application/problem+json"
+        );
+    }
+    for (question, code) in [
+        (
+            json!({ "key": key, "scope": "finance:read", "resource": workspace }),
+            "VALID",
+        ),
+        (
+            json!({ "key": key, "scope": "finance:read", "resource": other }),
+            "RESOURCE_MISMATCH",
+        ),
+        (
+            json!({ "key": key, "scope": "finance:read" }),
+            "RESOURCE_MISMATCH",
+        ),
+        (json!({ "key": key, "scope": "customers:read" }), "VALID"),
+        (json!({ "key": key }), "VALID"),
+    ] {
+        assert_eq!(
+            app.verify(&token, question.clone()).await.json()["code"],
+            code,
+            "{question}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_platform_of_signed_requests_refuses_every_unsigned_one() {
+    let app = platform("signature = true", "problem", "").await;
+    let workspace = app.workspace("Acme").await;
+    let (_, key) = app.key(&workspace, "POS", &["customers:read"]).await;
+    let send = |name: &'static str, value: String| {
+        let request = Request::get("/v2/customers")
+            .header(name, value)
+            .body(Body::empty())
+            .expect("a request");
+        app.gateway(request)
+    };
+    for (name, value, part) in [
+        ("accept", "*/*".to_owned(), "signature"),
+        (
+            "authorization",
+            format!("Bearer {key}"),
+            "the authorization header is not accepted",
+        ),
+        (
+            "signature-input",
+            "sig1=()".to_owned(),
+            "not available in this version",
+        ),
+    ] {
+        let reply = send(name, value).await;
+        assert_eq!(reply.status, StatusCode::UNAUTHORIZED);
+        assert_eq!(reply.json()["code"], "SIGNATURE_REQUIRED");
+        assert!(reply.body.contains(part), "{}", reply.body);
+    }
 }

@@ -15,12 +15,14 @@ use serde_json::{Value, json};
 use super::{
     credential::bearer_token,
     door::{self, Seen},
-    judge::{Code, Facts, KeyRecord, Needs, Verdict, judge, trace},
+    judge::{Code, Facts, KeyRecord, Needs, Resource, Verdict, judge, trace},
     scope::Asked,
 };
 use crate::{
     admin::tokens,
     error::UiErrorKind,
+    keys::allow::host_of_origin,
+    profiles::Profile,
     server::{error::AppError, request_id, state::AppState},
     usage::buffer::Door,
 };
@@ -32,11 +34,10 @@ struct Question {
     scope: Option<String>,
     ip: Option<IpAddr>,
     environment: Option<String>,
-    /// No key is restricted to origins or resources in this version, so these facts decide nothing yet.
-    #[serde(rename = "origin")]
-    _origin: Option<String>,
-    #[serde(rename = "resource")]
-    _resource: Option<String>,
+    /// As the caller's own request said it: a URL or a host.
+    origin: Option<String>,
+    /// The id of the workspace that the call is about.
+    resource: Option<String>,
     amount: Option<Value>,
     idempotency_key: Option<Value>,
     #[serde(default)]
@@ -112,50 +113,81 @@ pub async fn handle(
         Err(Code::Unavailable) => return Err(unavailable()),
         Err(code) => {
             door::count(Door::Verify, Verdict::Denied(code));
-            return Ok(answer(Verdict::Denied(code), None, None));
+            return Ok(sent(verdict_in_json(Verdict::Denied(code))));
         }
     };
+    let origin = question.origin.as_deref().and_then(host_of_origin);
+    let ip = question.ip.map(|ip| ip.to_canonical());
     let facts = Facts {
         environment: question.environment.as_deref(),
+        ip,
+        origin: origin.as_deref(),
+        resource: resource(&state.profile, asked.as_ref(), question.resource.as_deref()),
         needs: asked.as_ref().map_or(Needs::Nothing, Needs::Scope),
     };
     let now = state.clock.now();
     let verdict = judge(&key, &facts, now);
     if question.dry_run {
-        let steps = json!(trace(&key, &facts, now));
-        return Ok(answer(verdict, Some(&key), Some(steps)));
+        let mut answer = known(verdict, &key, &facts);
+        answer["trace"] = json!(trace(&key, &facts, now));
+        return Ok(sent(answer));
     }
+    let answer = known(verdict, &key, &facts);
     let seen = Seen {
         scope: question.scope,
-        ip: question.ip,
+        ip,
         ..Seen::default()
     };
     door::log(&state, Door::Verify, &key, verdict, seen, started.elapsed())
         .map_err(|_| unavailable())?;
-    Ok(answer(verdict, Some(&key), None))
+    Ok(sent(answer))
 }
 
-fn answer(verdict: Verdict, key: Option<&KeyRecord>, trace: Option<Value>) -> Response {
-    let mut body = json!({
+/// Whose things the call is about. Where calls of the asked scope name a workspace, one has to be named here too.
+fn resource<'a>(profile: &Profile, asked: Option<&Asked>, named: Option<&'a str>) -> Resource<'a> {
+    let must_name = || {
+        profile.rules.iter().any(|rule| {
+            rule.names_workspace() && asked.is_some_and(|asked| asked.names(&rule.scope))
+        })
+    };
+    match named {
+        Some(workspace) => Resource::Of(workspace),
+        None if must_name() => Resource::Unknown,
+        None => Resource::Own,
+    }
+}
+
+fn verdict_in_json(verdict: Verdict) -> Value {
+    json!({
         "valid": verdict == Verdict::Allowed,
         "code": verdict.code(),
         "request_id": request_id::current(),
+    })
+}
+
+/// What is answered about a known key, with the facts as they were judged.
+fn known(verdict: Verdict, key: &KeyRecord, facts: &Facts<'_>) -> Value {
+    let mut body = verdict_in_json(verdict);
+    body["key"] = json!({
+        "id": key.id,
+        "label": key.label,
+        "workspace_id": key.workspace_id,
+        "environment": key.environment,
+        "scopes": key.scopes,
+        // RFC 3339, as everywhere outside the database.
+        "expires_at": key.expires_at.and_then(|at| jiff::Timestamp::from_millisecond(at).ok()).map(|at| at.to_string()),
+        "meta": key.meta.iter().map(|(name, value)| (name.clone(), json!(value))).collect::<serde_json::Map<_, _>>(),
     });
-    if let Some(key) = key {
-        body["key"] = json!({
-            "id": key.id,
-            "label": key.label,
-            "workspace_id": key.workspace_id,
-            "environment": key.environment,
-            "scopes": key.scopes,
-            // RFC 3339, as everywhere outside the database.
-            "expires_at": key.expires_at.and_then(|at| jiff::Timestamp::from_millisecond(at).ok()).map(|at| at.to_string()),
-            "meta": {},
-        });
+    if let Some(ip) = facts.ip {
+        body["detected_ip"] = json!(ip);
     }
-    if let Some(trace) = trace {
-        body["trace"] = trace;
+    if let Some(host) = facts.origin {
+        body["detected_domain"] = json!(host);
     }
+    body
+}
+
+fn sent(body: Value) -> Response {
     ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
 

@@ -115,16 +115,23 @@ pub fn new_key(
             wrong.say(field, format!("{} binds no key to these.", profile.name));
             continue;
         }
-        for line in allow::parse_many(kind, text, &allow) {
-            match line.outcome {
-                Ok((value, note)) => allow.push(AllowEntry {
-                    kind,
-                    value,
-                    note,
-                    added_by: maker.to_owned(),
-                    added_at: now,
-                }),
-                Err(message) => wrong.say(field, format!("{}: {message}", printable(&line.text))),
+        match allow::parse_many(kind, text, &[]) {
+            Err(message) => wrong.say(field, message),
+            Ok(lines) => {
+                for line in lines {
+                    match line.outcome {
+                        Ok(entry) => allow.push(AllowEntry {
+                            kind,
+                            value: entry.value,
+                            note: entry.note,
+                            added_by: maker.to_owned(),
+                            added_at: now,
+                        }),
+                        Err(message) => {
+                            wrong.say(field, format!("{}: {message}", printable(&line.text)));
+                        }
+                    }
+                }
             }
         }
     }

@@ -2,10 +2,14 @@
 //!
 //! Nothing about a platform stands in code. A profile is read and checked once, at start.
 
+mod rules;
+
 use std::collections::{HashMap, HashSet};
 
 use axum::http::{HeaderName, Method};
 use serde::{Deserialize, Deserializer, de};
+
+pub use rules::Ruling;
 
 use crate::accounts::{Factor, step_up::Action};
 
@@ -418,14 +422,6 @@ impl Profile {
 
     pub fn currency(&self, id: &str) -> Option<&Currency> {
         self.currencies.iter().find(|currency| currency.id == id)
-    }
-
-    /// The scope that a request needs; none if no rule names it.
-    pub fn scope_for(&self, method: &Method, path: &str) -> Option<&str> {
-        self.rules
-            .iter()
-            .find(|rule| rule.method == *method && rule.path == path)
-            .map(|rule| rule.scope.as_str())
     }
 }
 

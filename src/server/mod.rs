@@ -21,4 +21,4 @@ pub mod testing;
 use std::time::Duration;
 
 /// How long a request may take to be read and answered, a form that trickles in included.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(30);

@@ -126,7 +126,7 @@ pub async fn request_detail(id: String) -> Result<RequestDetail, UiError> {
     use super::{store, view};
     use crate::{
         accounts::viewer,
-        gateway::judge,
+        gateway::judge::{self, Code},
         keys::policy,
         server::{
             clock::{DAY, HOUR, is_id},
@@ -159,6 +159,9 @@ pub async fn request_detail(id: String) -> Result<RequestDetail, UiError> {
         let trace = judge::order()
             .map(|code| {
                 let code = code.as_str().to_owned();
+                // What could not be read was refused before its scope was looked at.
+                decided |= row.code == Code::BadRequest.as_str()
+                    && code == Code::InsufficientScope.as_str();
                 let passed = (!decided).then_some(code != row.code);
                 decided |= code == row.code;
                 (code, passed)

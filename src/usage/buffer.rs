@@ -37,6 +37,8 @@ pub struct RequestRow {
     pub workspace_id: String,
     pub environment: String,
     pub key_id: String,
+    /// Which of the key's secrets it carried.
+    pub secret_id: Option<String>,
     pub at: Millis,
     pub door: Door,
     pub code: &'static str,
@@ -169,8 +171,8 @@ pub async fn store(db: &Db, rows: &[RequestRow]) -> Result<(), DbError> {
         let inserted = crate::execute!(
             tx,
             "insert into requests (id, workspace_id, environment, key_id, at, door, code, status, method, path,
-                                   scope, ip, agent, latency_us)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+                                   scope, ip, agent, latency_us, secret_id)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
              on conflict (id) do nothing",
             &row.id,
             &row.workspace_id,
@@ -185,7 +187,8 @@ pub async fn store(db: &Db, rows: &[RequestRow]) -> Result<(), DbError> {
             row.scope.as_deref(),
             row.ip.as_deref(),
             row.agent.as_deref(),
-            row.latency_us
+            row.latency_us,
+            row.secret_id.as_deref()
         )?;
         // A group is tried again if its commit was not heard of; what it wrote then is not counted twice.
         if inserted == 0 {

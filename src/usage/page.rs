@@ -233,7 +233,9 @@ fn logs_page(here: &Here, filter: &RequestFilter, requests: &Requests) -> AnyVie
     ];
     let mut codes = vec![Choice::new("", "Any code")];
     codes.extend(
-        crate::gateway::judge::order().map(|code| Choice::new(code.as_str(), code.as_str())),
+        crate::gateway::judge::order()
+            .chain([crate::gateway::judge::Code::BadRequest])
+            .map(|code| Choice::new(code.as_str(), code.as_str())),
     );
     let content = if !requests.rows.is_empty() {
         requests_table(here, &requests.rows, When::Exact)
@@ -394,6 +396,8 @@ fn request_page(here: &Here, detail: &RequestDetail) -> AnyView {
         )
     } else {
         let why = match request.code.as_str() {
+            "PENDING_APPROVAL" => format!("\u{201c}{}\u{201d} was not approved yet.", key.label),
+            "DISABLED" => format!("\u{201c}{}\u{201d} was turned off.", key.label),
             "REVOKED" => format!("\u{201c}{}\u{201d} was revoked before.", key.label),
             "EXPIRED" => format!("\u{201c}{}\u{201d} had expired.", key.label),
             "INSUFFICIENT_SCOPE" if detail.scope.is_none() => {
@@ -408,6 +412,30 @@ fn request_page(here: &Here, detail: &RequestDetail) -> AnyView {
                 key.label, key.environment_word
             ),
             "WORKSPACE_SUSPENDED" => "The workspace was suspended.".to_owned(),
+            "IP_NOT_ALLOWED" => match &request.ip {
+                Some(ip) => format!(
+                    "{ip} was not among the addresses of \u{201c}{}\u{201d}.",
+                    key.label
+                ),
+                None => format!(
+                    "\u{201c}{}\u{201d} is bound to addresses, and where the call came from was not said.",
+                    key.label
+                ),
+            },
+            "ORIGIN_REQUIRED" => format!(
+                "\u{201c}{}\u{201d} is bound to domains, and the call named no origin.",
+                key.label
+            ),
+            "ORIGIN_NOT_ALLOWED" => format!(
+                "It came from a site that is not among the domains of \u{201c}{}\u{201d}.",
+                key.label
+            ),
+            "RESOURCE_MISMATCH" => {
+                "It was about another account than the one that the key belongs to.".to_owned()
+            }
+            "BAD_REQUEST" => {
+                "The call could not be read, or its action is not one of the platform's.".to_owned()
+            }
             _ => String::new(),
         };
         (format!("Denied: {}.", request.code), why)
@@ -425,6 +453,7 @@ fn request_page(here: &Here, detail: &RequestDetail) -> AnyView {
             text: check_in_words(code).to_owned(),
             asked: match (code.as_str(), passed) {
                 ("INSUFFICIENT_SCOPE", Some(false)) => asked.clone(),
+                ("IP_NOT_ALLOWED", Some(false)) => request.ip.clone().unwrap_or_default(),
                 _ => String::new(),
             },
             allowed: match (code.as_str(), passed) {
@@ -517,10 +546,16 @@ fn request_page(here: &Here, detail: &RequestDetail) -> AnyView {
 /// What passing the check means.
 fn check_in_words(code: &str) -> &'static str {
     match code {
+        "PENDING_APPROVAL" => "It was approved, or needed no approval",
+        "DISABLED" => "It was not turned off",
         "REVOKED" => "The key was not revoked",
         "EXPIRED" => "It had not expired",
         "ENVIRONMENT_MISMATCH" => "It was used in its own environment",
         "WORKSPACE_SUSPENDED" => "Its workspace was in good standing",
+        "IP_NOT_ALLOWED" => "The call came from an address that it may be used from",
+        "ORIGIN_REQUIRED" => "The call named its origin, or the key needs none",
+        "ORIGIN_NOT_ALLOWED" => "It came from a domain that the key may be used on",
+        "RESOURCE_MISMATCH" => "It was about the key's own account",
         "INSUFFICIENT_SCOPE" => "Its scopes cover the call",
         _ => "",
     }
