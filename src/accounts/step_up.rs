@@ -88,10 +88,12 @@ impl Factor {
 }
 
 /// What a proof can be for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     CreateKey,
+    RevealKey,
+    RotateKey,
     SetPin,
     ChangePassword,
     ChangeAddress,
@@ -115,6 +117,8 @@ impl Action {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::CreateKey => "key.create",
+            Self::RevealKey => "key.reveal",
+            Self::RotateKey => "key.rotate",
             Self::SetPin => "pin.set",
             Self::ChangePassword => "password.change",
             Self::ChangeAddress => "address.change",
