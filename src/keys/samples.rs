@@ -93,127 +93,136 @@ impl<'a> Call<'a> {
     }
 
     fn curl(&self, secret: &str) -> String {
-        let mut code = format!("curl {}", self.url);
+        let mut code = vec![format!("curl {}", self.url)];
         // A form makes a POST of itself.
         let usual = if self.form.is_empty() { "GET" } else { "POST" };
         if self.method != usual {
-            code.push_str(&format!(" \\\n  -X {}", self.method));
+            code.push(format!(" \\\n  -X {}", self.method));
         }
         if let Some((name, before)) = self.header {
-            code.push_str(&format!(" \\\n  -H \"{name}: {before}{secret}\""));
+            code.push(format!(" \\\n  -H \"{name}: {before}{secret}\""));
         }
         for (name, value) in &self.form {
             let value = match value {
                 Value::Key => secret,
                 Value::Text(text) => text,
             };
-            code.push_str(&format!(" \\\n  -d \"{name}={value}\""));
+            code.push(format!(" \\\n  -d \"{name}={value}\""));
         }
-        code
+        code.concat()
     }
 
     fn javascript(&self, variable: &str) -> String {
         let key = format!("process.env.{variable}");
-        let mut options = String::new();
+        let mut options = Vec::new();
         if self.method != "GET" {
-            options.push_str(&format!("  method: \"{}\",\n", self.method));
+            options.push(format!("  method: \"{}\",\n", self.method));
         }
         if let Some((name, before)) = self.header {
             let value = joined(before, " + ", &key);
-            options.push_str(&format!("  headers: {{ \"{name}\": {value} }},\n"));
+            options.push(format!("  headers: {{ \"{name}\": {value} }},\n"));
         }
         if !self.form.is_empty() {
             let fields = self.fields(&key, |name, value| format!("{name}: {value}"));
-            options.push_str(&format!("  body: new URLSearchParams({{ {fields} }}),\n"));
+            options.push(format!("  body: new URLSearchParams({{ {fields} }}),\n"));
         }
         format!(
-            "const response = await fetch(\"{}\", {{\n{options}}});\nconsole.log(await response.json());",
-            self.url
+            "const response = await fetch(\"{}\", {{\n{}}});\nconsole.log(await response.json());",
+            self.url,
+            options.concat()
         )
     }
 
     fn python(&self, variable: &str) -> String {
         let key = format!("os.environ[\"{variable}\"]");
-        let mut arguments = String::new();
+        let mut arguments = Vec::new();
         if let Some((name, before)) = self.header {
             let value = joined(before, " + ", &key);
-            arguments.push_str(&format!("    headers={{\"{name}\": {value}}},\n"));
+            arguments.push(format!("    headers={{\"{name}\": {value}}},\n"));
         }
         if !self.form.is_empty() {
             let fields = self.fields(&key, |name, value| format!("\"{name}\": {value}"));
-            arguments.push_str(&format!("    data={{{fields}}},\n"));
+            arguments.push(format!("    data={{{fields}}},\n"));
         }
         format!(
-            "import os, requests\n\nresponse = requests.{}(\n    \"{}\",\n{arguments})\nprint(response.json())",
+            "import os, requests\n\nresponse = requests.{}(\n    \"{}\",\n{})\nprint(response.json())",
             self.method.to_lowercase(),
-            self.url
+            self.url,
+            arguments.concat()
         )
     }
 
     fn rust(&self, variable: &str) -> String {
-        let mut request = format!("    .{}(\"{}\")\n", self.method.to_lowercase(), self.url);
+        let mut request = vec![format!(
+            "    .{}(\"{}\")\n",
+            self.method.to_lowercase(),
+            self.url
+        )];
         if let Some((name, before)) = self.header {
             let value = if before.is_empty() {
                 "&key".to_owned()
             } else {
                 format!("format!(\"{before}{{key}}\")")
             };
-            request.push_str(&format!("    .header(\"{name}\", {value})\n"));
+            request.push(format!("    .header(\"{name}\", {value})\n"));
         }
         if !self.form.is_empty() {
             let fields = self.fields("key.as_str()", |name, value| {
                 format!("(\"{name}\", {value})")
             });
-            request.push_str(&format!("    .form(&[{fields}])\n"));
+            request.push(format!("    .form(&[{fields}])\n"));
         }
         format!(
-            "let key = std::env::var(\"{variable}\")?;\nlet body = reqwest::Client::new()\n{request}    .send()\n    .await?\n    .text()\n    .await?;\nprintln!(\"{{body}}\");"
+            "let key = std::env::var(\"{variable}\")?;\nlet body = reqwest::Client::new()\n{}    .send()\n    .await?\n    .text()\n    .await?;\nprintln!(\"{{body}}\");",
+            request.concat()
         )
     }
 
     fn go(&self, variable: &str) -> String {
         let key = format!("os.Getenv(\"{variable}\")");
-        let mut code = String::new();
+        let mut code = Vec::new();
         let mut body = "nil";
         if !self.form.is_empty() {
             let fields = self.fields(&key, |name, value| format!("\"{name}\": {{{value}}}"));
-            code.push_str(&format!("form := url.Values{{{fields}}}\n"));
+            code.push(format!("form := url.Values{{{fields}}}\n"));
             body = "strings.NewReader(form.Encode())";
         }
-        code.push_str(&format!(
+        code.push(format!(
             "request, _ := http.NewRequest(\"{}\", \"{}\", {body})\n",
             self.method, self.url
         ));
         if let Some((name, before)) = self.header {
             let value = joined(before, "+", &key);
-            code.push_str(&format!("request.Header.Set(\"{name}\", {value})\n"));
+            code.push(format!("request.Header.Set(\"{name}\", {value})\n"));
         }
         if !self.form.is_empty() {
-            code.push_str(
-                "request.Header.Set(\"Content-Type\", \"application/x-www-form-urlencoded\")\n",
+            code.push(
+                "request.Header.Set(\"Content-Type\", \"application/x-www-form-urlencoded\")\n"
+                    .to_owned(),
             );
         }
-        code.push_str("response, err := http.DefaultClient.Do(request)");
-        code
+        code.push("response, err := http.DefaultClient.Do(request)".to_owned());
+        code.concat()
     }
 
     fn php(&self, variable: &str) -> String {
         let key = format!("getenv(\"{variable}\")");
-        let mut options = String::new();
+        let mut options = Vec::new();
         if let Some((name, before)) = self.header {
-            options.push_str(&format!(
+            options.push(format!(
                 "curl_setopt($request, CURLOPT_HTTPHEADER, [\"{name}: {before}\" . {key}]);\n"
             ));
         }
         if !self.form.is_empty() {
             let fields = self.fields(&key, |name, value| format!("\"{name}\" => {value}"));
-            options.push_str(&format!(
+            options.push(format!(
                 "curl_setopt($request, CURLOPT_POSTFIELDS, http_build_query([{fields}]));\n"
             ));
         }
         format!(
-            "$request = curl_init(\"{}\");\n{options}curl_setopt($request, CURLOPT_RETURNTRANSFER, true);\necho curl_exec($request);",
-            self.url
+            "$request = curl_init(\"{}\");\n{}curl_setopt($request, CURLOPT_RETURNTRANSFER, true);\necho curl_exec($request);",
+            self.url,
+            options.concat()
         )
     }
 }

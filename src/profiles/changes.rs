@@ -48,19 +48,19 @@ pub fn concerned(profile: &Profile, keys: &[StandingKey]) -> Vec<String> {
 
 /// The whole refusal, with the first of the lines.
 pub fn refusal(profile: &Profile, concerned: &[String]) -> String {
-    let mut text = format!(
+    let mut lines = vec![format!(
         "the profile {} is not the one that these keys were made under:",
         profile.id
+    )];
+    lines.extend(concerned.iter().take(SHOWN).map(|line| format!("  {line}")));
+    if concerned.len() > SHOWN {
+        lines.push(format!("  and {} more", concerned.len() - SHOWN));
+    }
+    lines.push(
+        "They stay as they are. Start with --accept-profile-changes to go on, or put the profile back."
+            .to_owned(),
     );
-    for line in concerned.iter().take(SHOWN) {
-        text.push_str("\n  ");
-        text.push_str(line);
-    }
-    if let Some(more) = concerned.len().checked_sub(SHOWN).filter(|more| *more > 0) {
-        text.push_str(&format!("\n  and {more} more"));
-    }
-    text.push_str("\nThey stay as they are. Start with --accept-profile-changes to go on, or put the profile back.");
-    text
+    lines.join("\n")
 }
 
 fn gone_environment(profile: &Profile, key: &StandingKey) -> Option<String> {

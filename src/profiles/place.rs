@@ -99,8 +99,8 @@ fn field(path: &str) -> String {
 }
 
 fn line(text: &str, at: usize) -> usize {
-    let before = &text.as_bytes()[..at.min(text.len())];
-    1 + before.iter().filter(|byte| **byte == b'\n').count()
+    let before = text.get(..at).unwrap_or(text);
+    1 + before.matches('\n').count()
 }
 
 /// Every value of the text; none if it is no TOML.
