@@ -40,12 +40,17 @@ enum Command {
         /// Refuse to start on a database that is not up to date, rather than bring it there
         #[arg(long)]
         no_migrate: bool,
+        #[command(flatten)]
+        profile: ProfileChanges,
         /// Not available in this version
         #[arg(long, hide = true)]
         only: Option<String>,
     },
     /// Serve a demo with sample data and well-known passwords, on loopback only
-    Demo,
+    Demo {
+        #[command(flatten)]
+        profile: ProfileChanges,
+    },
     /// Bring the database up to date
     Migrate,
     /// Manage people, workspaces, keys and service tokens
@@ -60,6 +65,13 @@ enum Command {
     /// Not available in this version
     #[command(hide = true)]
     Trigger(Rest),
+}
+
+#[derive(Args, Debug)]
+struct ProfileChanges {
+    /// Go on although keys are there that the profile would not allow as they are
+    #[arg(long)]
+    accept_profile_changes: bool,
 }
 
 #[derive(Subcommand, Debug)]
@@ -99,7 +111,7 @@ fn failed(reason: &str) -> ExitCode {
 }
 
 async fn run(cli: Cli) -> Result<ExitCode, Failed> {
-    let demo = matches!(cli.command, Command::Demo);
+    let demo = matches!(cli.command, Command::Demo { .. });
     let config = Config::resolve(cli.settings, demo).map_err(Failed)?;
     tracing_subscriber::fmt()
         .with_env_filter(
@@ -109,7 +121,11 @@ async fn run(cli: Cli) -> Result<ExitCode, Failed> {
         .with_writer(std::io::stderr)
         .init();
     match cli.command {
-        Command::Serve { no_migrate, only } => {
+        Command::Serve {
+            no_migrate,
+            profile,
+            only,
+        } => {
             if only.is_some() {
                 return Err(Failed("--only is not available in this version".to_owned()));
             }
@@ -138,6 +154,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failed> {
                         .to_owned(),
                 ));
             }
+            accept(&opened, &profile).await?;
             serve(opened, |config| {
                 eprintln!(
                     "Latchkey serves the portal at {} (api {}, gateway {}).",
@@ -146,8 +163,9 @@ async fn run(cli: Cli) -> Result<ExitCode, Failed> {
             })
             .await
         }
-        Command::Demo => {
+        Command::Demo { profile } => {
             let opened = open(config, Migrate::Always).await?;
+            accept(&opened, &profile).await?;
             demo::fill(&opened.state).await?;
             serve(opened, |config| {
                 let people: Vec<&str> = DEMO_PEOPLE.iter().map(|(_, email)| *email).collect();
@@ -182,6 +200,12 @@ async fn run(cli: Cli) -> Result<ExitCode, Failed> {
 
 async fn open(config: Config, migrate: Migrate) -> Result<Opened, Failed> {
     run::open(config, migrate)
+        .await
+        .map_err(|error| Failed(error.to_string()))
+}
+
+async fn accept(opened: &Opened, profile: &ProfileChanges) -> Result<(), Failed> {
+    run::accept_profile(&opened.state, profile.accept_profile_changes)
         .await
         .map_err(|error| Failed(error.to_string()))
 }

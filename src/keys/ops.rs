@@ -28,6 +28,7 @@ use crate::{
     db::{Constraint, DbError, Tx},
     error::UiErrorKind,
     notices::{self, Kind, Notice},
+    plans,
     profiles::KeyStyle,
     server::{
         clock::{HOUR, Millis, is_id},
@@ -105,6 +106,7 @@ pub async fn create(
         actor: &viewer.user_id,
     };
     let made = async {
+        may_make(&mut tx, state, workspace_id, &key.environment).await?;
         let rules = settings::of(&mut tx, &state.profile, workspace_id).await?;
         let waits = policy::needs_checker(
             &state.profile,
@@ -158,6 +160,32 @@ pub async fn create(
                 None => Err(error),
             }
         }
+    }
+}
+
+/// Says why no key can be made here now, if so: a plan is missing, or the environment is still locked.
+pub async fn may_make(
+    reader: &mut crate::db::Reader,
+    state: &AppState,
+    workspace_id: &str,
+    environment: &str,
+) -> Result<(), AppError> {
+    if let Err(reason) = plans::may_make_keys(reader, state, workspace_id).await? {
+        return Err(AppError::told(UiErrorKind::Conflict, reason));
+    }
+    let Some(environment) = state.profile.environment(environment) else {
+        return Ok(());
+    };
+    if plans::is_open(reader, state, workspace_id, environment).await? {
+        Ok(())
+    } else {
+        Err(AppError::field(
+            "environment",
+            format!(
+                "{} is locked until all on its list is done.",
+                environment.word
+            ),
+        ))
     }
 }
 

@@ -903,3 +903,26 @@ pub async fn hand_over(
     )?;
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
+
+/// A key that can be used, as far as a profile has a say in it.
+#[derive(FromRow)]
+pub struct StandingRow {
+    pub id: String,
+    pub label: String,
+    pub workspace_id: String,
+    pub environment: String,
+    pub scopes: String,
+    pub expires_at: Option<Millis>,
+    pub created_at: Millis,
+}
+
+/// Every key that can be used, in all workspaces: a changed profile concerns them all.
+pub async fn standing(reader: &mut Reader, now: Millis) -> Result<Vec<StandingRow>, DbError> {
+    crate::fetch_all!(
+        reader,
+        StandingRow,
+        "select id, label, workspace_id, environment, scopes, expires_at, created_at from api_keys
+         where ended_at is null and (expires_at is null or expires_at > $1) order by workspace_id, id",
+        now
+    )
+}

@@ -2,18 +2,30 @@
 //!
 //! Nothing about a platform stands in code. A profile is read and checked once, at start.
 
+pub mod changes;
+mod check;
+mod place;
 mod rules;
+#[cfg(test)]
+mod tests;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use axum::http::{HeaderName, Method};
 use serde::{Deserialize, Deserializer, de};
+use sha2::{Digest, Sha256};
 
 pub use rules::Ruling;
 
 use crate::accounts::{Factor, step_up::Action};
 
-const BUILT_IN: &[(&str, &str)] = &[("revkeen", include_str!("revkeen.toml"))];
+const BUILT_IN: &[(&str, &str)] = &[
+    ("revkeen", include_str!("revkeen.toml")),
+    ("rukkyhub", include_str!("rukkyhub.toml")),
+    ("reseller-v2", include_str!("reseller-v2.toml")),
+    ("dual-mode", include_str!("dual-mode.toml")),
+    ("universal-wallet", include_str!("universal-wallet.toml")),
+];
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -49,6 +61,9 @@ pub struct Profile {
     pub presets: Vec<Preset>,
     pub rules: Vec<Rule>,
     pub first_call: Rule,
+    /// SHA-256 of the text that it was read from, in hex.
+    #[serde(skip)]
+    pub fingerprint: String,
 }
 
 /// The shape of the gateway's error bodies.
@@ -340,66 +355,34 @@ pub struct Rule {
 }
 
 impl Profile {
-    /// Reads the built-in profile of that name. The error says what is wrong and, in a file, in which line.
+    /// Reads a built-in profile by its name, or a file by its path. The error names the profile, the line and the field.
     pub fn load(name: &str) -> Result<Self, String> {
-        let (_, text) = BUILT_IN
-            .iter()
-            .find(|(built_in, _)| *built_in == name)
-            .ok_or_else(|| {
+        let built_in = BUILT_IN.iter().find(|(built_in, _)| *built_in == name);
+        let read = match built_in {
+            Some((_, text)) => Self::parse(text),
+            None if is_path(name) => {
+                let text = std::fs::read_to_string(name)
+                    .map_err(|error| format!("LATCHKEY_PROFILE={name}: {error}"))?;
+                Self::parse(&text)
+            }
+            None => {
                 let names: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
-                format!(
-                    "LATCHKEY_PROFILE={name}: not available in this version; it has {}",
+                return Err(format!(
+                    "LATCHKEY_PROFILE={name}: there is no such profile; name {}, or give the path of a .toml file",
                     names.join(", ")
-                )
-            })?;
-        Self::parse(text).map_err(|error| format!("profile {name}: {error}"))
+                ));
+            }
+        };
+        read.map_err(|error| format!("profile {name}, {error}"))
     }
 
-    /// Reads a profile's text.
+    /// Reads a profile's text. The error is `line N: field: what is wrong and what would be right`.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let profile: Self = toml::from_str(text).map_err(|error| error.to_string())?;
-        profile.check()?;
+        let mut profile: Self =
+            toml::from_str(text).map_err(|error| place::unreadable(text, &error))?;
+        check::check(&profile).map_err(|wrong| place::wrong(text, &wrong))?;
+        profile.fingerprint = hex::encode(Sha256::digest(text));
         Ok(profile)
-    }
-
-    fn check(&self) -> Result<(), String> {
-        let mut seen = HashSet::new();
-        for scope in self.scopes() {
-            if !seen.insert(scope.id.as_str()) {
-                return Err(format!("scope {} stands in it twice", scope.id));
-            }
-        }
-        if self.environments.is_empty() {
-            return Err("it needs at least one environment".to_owned());
-        }
-        for (i, environment) in self.environments.iter().enumerate() {
-            for other in &self.environments[i + 1..] {
-                if environment.id == other.id || environment.prefix == other.prefix {
-                    return Err(format!(
-                        "environments {} and {} share an id or a prefix",
-                        environment.id, other.id
-                    ));
-                }
-            }
-        }
-        let named = self
-            .presets
-            .iter()
-            .flat_map(|preset| &preset.scopes)
-            .chain(self.rules.iter().map(|rule| &rule.scope))
-            .chain([&self.first_call.scope]);
-        for scope in named {
-            if !seen.contains(scope.as_str()) {
-                return Err(format!("scope {scope} is used but not in the catalogue"));
-            }
-        }
-        if self.step_up.otherwise.is_empty() || self.step_up.otherwise == [Factor::Pin] {
-            return Err("step_up.otherwise needs a factor that is more than a PIN".to_owned());
-        }
-        if self.step_up.actions.values().any(Vec::is_empty) {
-            return Err("an action of step_up.actions names no factor".to_owned());
-        }
-        Ok(())
     }
 
     pub fn scopes(&self) -> impl Iterator<Item = &Scope> {
@@ -425,6 +408,14 @@ impl Profile {
     }
 }
 
+/// Whether a name means a file rather than a built-in profile.
+fn is_path(name: &str) -> bool {
+    name.contains('/')
+        || std::path::Path::new(name)
+            .extension()
+            .is_some_and(|ending| ending == "toml")
+}
+
 fn method<'de, D: Deserializer<'de>>(from: D) -> Result<Method, D::Error> {
     String::deserialize(from)?
         .parse()
@@ -436,87 +427,4 @@ fn header_names<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<HeaderName>, D
         .into_iter()
         .map(|name| name.parse().map_err(de::Error::custom))
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_built_in_profile_is_sound() {
-        for (name, _) in BUILT_IN {
-            let profile = Profile::load(name).expect("it loads");
-            assert_eq!(profile.id, *name);
-        }
-    }
-
-    #[test]
-    fn revkeen_has_the_sixteen_scopes_of_its_page() {
-        let profile = Profile::load("revkeen").expect("it loads");
-        let mut ids: Vec<&str> = profile.scopes().map(|scope| scope.id.as_str()).collect();
-        ids.sort_unstable();
-        let mut page = [
-            "customers:read",
-            "customers:write",
-            "products:read",
-            "products:write",
-            "subscriptions:read",
-            "subscriptions:write",
-            "invoices:read",
-            "invoices:write",
-            "webhooks:read",
-            "webhooks:write",
-            "checkout:write",
-            "payments:read",
-            "payments:write",
-            "finance:read",
-            "settings:read",
-            "settings:write",
-        ];
-        page.sort_unstable();
-        assert_eq!(ids, page);
-    }
-
-    #[test]
-    fn an_unknown_scope_in_a_rule_is_refused_by_name() {
-        let text = BUILT_IN[0]
-            .1
-            .replace("scope = \"customers:read\"", "scope = \"customers:raed\"");
-        let error = Profile::parse(&text).expect_err("refused");
-        assert!(error.contains("customers:raed"), "{error}");
-    }
-
-    #[test]
-    fn factors_of_step_up_are_checked() {
-        let with = |line: &str| {
-            BUILT_IN[0]
-                .1
-                .replace("otherwise = [\"password\", \"totp\", \"passkey\"]", line)
-        };
-        assert!(Profile::parse(&with("otherwise = [\"password\"]")).is_ok());
-        for line in [
-            "otherwise = []",
-            "otherwise = [\"pin\"]",
-            "otherwise = [\"fax\"]",
-            "",
-        ] {
-            assert!(Profile::parse(&with(line)).is_err(), "{line}");
-        }
-        let text = BUILT_IN[0].1.replace("create_key =", "create_kay =");
-        assert!(
-            Profile::parse(&text)
-                .expect_err("refused")
-                .contains("create_kay")
-        );
-    }
-
-    #[test]
-    fn an_unknown_field_is_refused_with_its_line() {
-        let text = format!("colour = \"red\"\n{}", BUILT_IN[0].1);
-        let error = Profile::parse(&text).expect_err("refused");
-        assert!(
-            error.contains("line 1") && error.contains("colour"),
-            "{error}"
-        );
-    }
 }

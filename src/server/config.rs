@@ -24,7 +24,7 @@ pub struct Settings {
     /// Where pepper and master key are kept
     #[arg(long, env = "LATCHKEY_SECRETS_FILE", global = true)]
     pub secrets_file: Option<PathBuf>,
-    /// Name of a built-in profile
+    /// Name of a built-in profile, or path of a .toml file with one
     #[arg(long, env = "LATCHKEY_PROFILE", global = true)]
     pub profile: Option<String>,
     /// Address of the portal

@@ -20,23 +20,30 @@ use super::{
 };
 use crate::{
     accounts::{self, factors::passkeys, password::Hasher},
+    approvals,
     db::{Db, DbError, follow_changes, installation},
     gateway::{self, cache::SecretCache},
+    keys,
     mail::{
         self,
         deliver::{self, Mailer},
     },
-    profiles::Profile,
+    profiles::{
+        Profile,
+        changes::{self, StandingKey},
+    },
     usage::buffer::Buffer,
 };
 
 /// Name of the mark that a demo database bears; its sign-ins are known to everybody.
 pub const DEMO_MARK: &str = "demo";
+/// Name of the fingerprint of the profile that was served last.
+const PROFILE: &str = "profile";
 
 /// How long requests that are being answered may take once the process was asked to stop.
 const DRAIN: Duration = Duration::from_secs(4);
-/// How often what has expired is removed.
-const HOUSEKEEPING: Duration = Duration::from_mins(10);
+/// How often what has expired is removed, and what time does to keys and requests is written down.
+const HOUSEKEEPING: Duration = Duration::from_mins(1);
 /// How long it is known that a letter was sent, or why not.
 const MAIL_KEPT: Millis = 30 * DAY;
 
@@ -118,6 +125,54 @@ pub async fn open(config: Config, migrate: Migrate) -> Result<Opened, StartError
 pub async fn is_demo(db: &Db) -> Result<bool, DbError> {
     let mut reader = db.read().await?;
     Ok(installation::value(&mut reader, DEMO_MARK).await?.is_some())
+}
+
+/// Refuses to serve keys that the profile would not allow as they are, unless whoever starts has accepted that, now or
+/// when this very profile was served before.
+pub async fn accept_profile(state: &AppState, accepted: bool) -> Result<(), StartError> {
+    let failed = |error| StartError::Database {
+        url: without_password(&state.config.database_url),
+        error,
+    };
+    let profile = &state.profile;
+    let concerned = unaccepted(state).await.map_err(failed)?;
+    let Some(concerned) = concerned else {
+        return Ok(());
+    };
+    if !concerned.is_empty() && !accepted {
+        return Err(StartError::Refused(changes::refusal(profile, &concerned)));
+    }
+    for line in &concerned {
+        tracing::warn!("the changed profile was accepted: {line}");
+    }
+    let mut tx = state.db.begin().await.map_err(failed)?;
+    installation::set(&mut tx, PROFILE, &profile.fingerprint)
+        .await
+        .map_err(failed)?;
+    tx.commit().await.map_err(failed)
+}
+
+/// What a profile that was not served last concerns; none if it is the same.
+async fn unaccepted(state: &AppState) -> Result<Option<Vec<String>>, DbError> {
+    let mut reader = state.db.read().await?;
+    let served = installation::value(&mut reader, PROFILE).await?;
+    if served.as_deref() == Some(&state.profile.fingerprint) {
+        return Ok(None);
+    }
+    let keys: Vec<StandingKey> = keys::store::standing(&mut reader, state.clock.now())
+        .await?
+        .into_iter()
+        .map(|row| StandingKey {
+            scopes: serde_json::from_str(&row.scopes).unwrap_or_default(),
+            id: row.id,
+            label: row.label,
+            workspace_id: row.workspace_id,
+            environment: row.environment,
+            expires_at: row.expires_at,
+            created_at: row.created_at,
+        })
+        .collect();
+    Ok(Some(changes::concerned(&state.profile, &keys)))
 }
 
 /// Serves all three listeners until the process is asked to stop. `ready` is called once they listen.
@@ -215,6 +270,13 @@ async fn housekeep(state: AppState, stop: CancellationToken) {
         };
         if let Err(error) = clean.await {
             tracing::warn!(%error, "what has expired could not be removed");
+        }
+        let upkeep = async {
+            approvals::ops::upkeep(&state).await?;
+            keys::upkeep::run(&state).await
+        };
+        if let Err(error) = upkeep.await {
+            tracing::warn!(%error, "what time does to keys and requests could not be written down");
         }
         metrics::handle().run_upkeep();
         tokio::select! {

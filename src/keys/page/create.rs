@@ -209,7 +209,10 @@ fn secret_moment(here: &Here, key: &KeySummary, secret: &str) -> AnyView {
     } else {
         "The example below needs a scope that this key lacks, so it is answered with 403 and the reason."
     };
-    let samples = samples::first_call(&state.profile, &state.config.gateway_url, secret);
+    let workspace = here.viewer.workspace.as_ref();
+    let workspace_id = workspace.map_or("", |workspace| &workspace.id);
+    let gateway = &state.config.gateway_url;
+    let samples = samples::first_call(&state.profile, gateway, workspace_id, secret);
     let key_id = plate.id.clone();
     framed(
         Head {
