@@ -33,7 +33,9 @@ use crate::{
     },
     audit::page::AuditPage,
     frame,
-    keys::page::{KeyDetailPage, KeysPage, NewKeyPage, RevokePage},
+    keys::page::{
+        BulkPage, KeyDetailPage, KeySecurityPage, KeysPage, NewKeyPage, RevokeAllPage, RevokePage,
+    },
     mail::page::{MailListPage, MailPage},
     notices::page::{NoticeSettingsPage, NoticesPage},
     plans::page::{
@@ -85,6 +87,9 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/address/confirmed") view=AddressConfirmedPage ssr=SsrMode::Async />
                 <Route path=path!("/dashboard") view=OverviewPage ssr=SsrMode::Async />
                 <Route path=path!("/keys") view=KeysPage ssr=SsrMode::Async />
+                <Route path=path!("/keys/bulk") view=BulkPage ssr=SsrMode::Async />
+                <Route path=path!("/keys/:id/security") view=KeySecurityPage ssr=SsrMode::Async />
+                <Route path=path!("/settings/workspace/revoke-all") view=RevokeAllPage ssr=SsrMode::Async />
                 <Route path=path!("/keys/new") view=NewKeyPage ssr=SsrMode::Async />
                 <Route path=path!("/keys/:id") view=KeyDetailPage ssr=SsrMode::Async />
                 <Route path=path!("/keys/:id/revoke") view=RevokePage ssr=SsrMode::Async />

@@ -50,6 +50,8 @@ const READ_AUDIT: Access = Access::Any(&[Auditor, Admin]);
 const MAKE_KEYS: Access = Access::Any(&[Developer]);
 /// Checkers may stop any key, developers their own; which key is the operation's to judge.
 const STOP_KEYS: Access = Access::Any(&[Developer, Checker]);
+/// Also operators who act in the workspace, who are admins of it alone.
+const STOP_ANY_KEY: Access = Access::Any(&[Developer, Checker, Admin]);
 const READ_MEMBERS: Access = Access::Any(workspaces::policy::READERS);
 /// Members, invitations, plans and the workspace itself.
 const MANAGE: Access = Access::Any(&[Admin]);
@@ -126,6 +128,13 @@ pub const ROUTES: &[Route] = &[
     get("/dashboard/api", READ_KEYS),
     post("/search", READ_KEYS),
     get("/keys", READ_KEYS),
+    post("/keys", STOP_ANY_KEY),
+    get("/keys/bulk", STOP_KEYS),
+    post("/keys/bulk", STOP_KEYS),
+    get("/keys/{id}/security", READ_KEYS),
+    post("/keys/{id}/security", MAKE_KEYS),
+    get("/settings/workspace/revoke-all", MANAGE),
+    post("/settings/workspace/revoke-all", MANAGE),
     get("/keys/new", MAKE_KEYS),
     post("/keys/new", MAKE_KEYS),
     get("/keys/{id}", READ_KEYS),
@@ -187,7 +196,6 @@ pub const ROUTES: &[Route] = &[
     post("/acting/end", Access::Enrolling),
     // Server functions.
     post("/api/overview", READ_KEYS),
-    post("/api/list_keys", READ_KEYS),
     post("/api/key_detail", READ_KEYS),
     post("/api/key_form", MAKE_KEYS),
     post("/api/revoke_consequences", STOP_KEYS),

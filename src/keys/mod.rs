@@ -13,6 +13,8 @@ pub mod api;
 pub mod four_eyes;
 #[cfg(feature = "ssr")]
 pub mod life;
+#[cfg(all(test, feature = "ssr"))]
+mod list_tests;
 #[cfg(feature = "ssr")]
 pub mod money;
 #[cfg(feature = "ssr")]

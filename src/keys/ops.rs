@@ -788,10 +788,7 @@ pub async fn change(
     }
     changeable(&key, state.clock.now())?;
     if basis(&key) != change.basis {
-        return Err(AppError::told(
-            UiErrorKind::Conflict,
-            "Someone changed this while you were editing; yours is kept below.",
-        ));
+        return Err(changed_meanwhile());
     }
     let Outlook { split, waits } = outlook(&mut tx, state, &key, &change.terms).await?;
     if !split.widenings.is_empty() {
@@ -846,6 +843,14 @@ pub async fn change(
     };
     tx.commit().await?;
     Ok(changed)
+}
+
+/// What is said of a change that was made on what the key is no more.
+pub fn changed_meanwhile() -> AppError {
+    AppError::told(
+        UiErrorKind::Conflict,
+        "Someone changed this while you were editing; yours is kept below.",
+    )
 }
 
 /// Says why a key cannot be changed, if so.

@@ -402,6 +402,14 @@ pub fn meta(text: &str) -> Result<Vec<(String, String)>, String> {
     Ok(pairs)
 }
 
+/// Whether keys of this platform can be bound to a list of that kind.
+pub const fn offers(profile: &Profile, kind: ListKind) -> bool {
+    match kind {
+        ListKind::Ip => profile.allow.addresses,
+        ListKind::Domain => profile.allow.domains,
+    }
+}
+
 /// Whether any of these scopes moves money.
 pub fn moves_money(profile: &Profile, scopes: &[String]) -> bool {
     flagged(profile, scopes, ScopeFlag::MovesMoney)
@@ -466,6 +474,10 @@ pub fn may_revoke(viewer: &Viewer, owner_id: Option<&str>) -> bool {
 pub fn may_disable(viewer: &Viewer, owner_id: Option<&str>) -> bool {
     viewer.acting.is_some() || may_revoke(viewer, owner_id)
 }
+
+/// What an operator is told who acts in a workspace and would end all its keys.
+pub const NOT_AN_OPERATORS: &str =
+    "Its own admins alone can end every key of a workspace. As an operator you can suspend it.";
 
 /// What somebody is told who may not do that with this key.
 pub fn not_yours() -> UiError {

@@ -131,16 +131,6 @@ pub struct KeySummary {
     pub may_revoke: bool,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct KeyPage {
-    pub rows: Vec<KeySummary>,
-    pub active: i64,
-    pub pending: i64,
-    pub inactive: i64,
-    /// Where the next page begins, if there is one.
-    pub older: Option<String>,
-}
-
 /// One line of a key's history.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct KeyEvent {

@@ -115,7 +115,7 @@ impl Column {
 pub struct Row {
     /// Where the first cell leads; empty if nowhere.
     pub href: String,
-    /// Also for the tick box: its value.
+    /// The value of its tick box; a row without it cannot be ticked.
     pub id: String,
     /// What the tick box is called: "Select Production POS".
     pub select_label: String,
@@ -280,15 +280,20 @@ fn body_row(
                 .map(|form| {
                     view! {
                         <td data-slot="select">
-                            <input
-                                type="checkbox"
-                                class="check row-select"
-                                name="ids"
-                                value=row.id
-                                form=form.to_owned()
-                                aria-label=select_label
-                                autocomplete="off"
-                            />
+                            {(!row.id.is_empty())
+                                .then(|| {
+                                    view! {
+                                        <input
+                                            type="checkbox"
+                                            class="check row-select"
+                                            name="ids"
+                                            value=row.id
+                                            form=form.to_owned()
+                                            aria-label=select_label
+                                            autocomplete="off"
+                                        />
+                                    }
+                                })}
                         </td>
                     }
                 })}
