@@ -29,6 +29,8 @@ pub mod post;
 mod samples;
 #[cfg(feature = "ssr")]
 pub mod secret;
+#[cfg(all(test, feature = "ssr"))]
+mod security_tests;
 #[cfg(feature = "ssr")]
 pub mod store;
 #[cfg(feature = "ssr")]

@@ -47,8 +47,8 @@ pub struct Column {
     label: String,
     slot: Slot,
     number: bool,
-    wide_only: bool,
-    medium_only: bool,
+    /// The class of the width from which it is shown; empty if at any.
+    from: &'static str,
     sort: Option<(String, Option<Direction>)>,
 }
 
@@ -78,17 +78,24 @@ impl Column {
         self
     }
 
+    /// Shown where the table is at least 1056 px wide: on a window of 1340 px.
+    #[must_use]
+    pub fn from_full(mut self) -> Self {
+        self.from = "from-full";
+        self
+    }
+
     /// Shown where the table itself is at least 800 px wide: beside the rail, from 1080 px.
     #[must_use]
     pub fn from_wide(mut self) -> Self {
-        self.wide_only = true;
+        self.from = "from-wide";
         self
     }
 
     /// Left out between 640 and 800 px (on the card it shows if it has a slot there).
     #[must_use]
     pub fn from_medium(mut self) -> Self {
-        self.medium_only = true;
+        self.from = "from-medium";
         self
     }
 
@@ -97,16 +104,6 @@ impl Column {
     pub fn sort(mut self, href: impl Into<String>, now: Option<Direction>) -> Self {
         self.sort = Some((href.into(), now));
         self
-    }
-
-    const fn visibility(&self) -> &'static str {
-        if self.wide_only {
-            "from-wide"
-        } else if self.medium_only {
-            "from-medium"
-        } else {
-            ""
-        }
     }
 }
 
@@ -191,7 +188,7 @@ pub fn Table(
 
 fn heading(column: &Column) -> impl IntoView + use<> {
     let end = column.number.then_some("");
-    let class = column.visibility();
+    let class = column.from;
     let label = column.label.clone();
     match column.sort.clone() {
         None => view! {
@@ -238,7 +235,7 @@ fn body_row(
         .zip(row.cells)
         .enumerate()
         .map(|(index, (column, cell))| {
-            let class = column.visibility();
+            let class = column.from;
             let end = column.number.then_some("");
             let slot = column.slot.word();
             if index == 0 {
@@ -352,7 +349,7 @@ pub fn TableSkeleton(
                         (_, _) => "skeleton w-20",
                     };
                     view! {
-                        <td class=column.visibility() data-slot=column.slot.word()>
+                        <td class=column.from data-slot=column.slot.word()>
                             <span class=width></span>
                         </td>
                     }

@@ -591,7 +591,7 @@ fn table(data: &Loaded) -> AnyView {
     ];
     match asked.tab {
         KeyTab::Active => columns.extend([
-            by(Column::new("Expires").from_wide(), Sort::Expiry),
+            by(Column::new("Expires").from_full(), Sort::Expiry),
             by(Column::new("Last used").slot(Slot::FactEnd), Sort::Used),
             Column::new("24 h").number().from_medium(),
         ]),

@@ -16,7 +16,6 @@ use crate::{
     ui::{
         button::Button,
         form::{Field, FieldState},
-        time::count,
         trace::{Trace, TraceStep},
     },
     usage::page::check_in_words,
@@ -116,14 +115,11 @@ fn sentence(
 ) -> String {
     let label = format!("\u{201c}{}\u{201d}", key.label);
     let entries = key.allow();
-    let number = |kind: ListKind| {
-        let n = entries.iter().filter(|entry| entry.kind == kind).count();
-        count(u64::try_from(n).unwrap_or(0), kind.word(), kind.words())
+    let number = |kind: ListKind| entries.iter().filter(|entry| entry.kind == kind).count();
+    let other_than = |kind: ListKind| match number(kind) {
+        1 => format!("not the one {} of {label}", kind.word()),
+        n => format!("not among the {n} {} of {label}", kind.words()),
     };
-    let address = ip.map_or_else(
-        || "A call whose address is not known".to_owned(),
-        |ip| ip.to_canonical().to_string(),
-    );
     let domain = host.unwrap_or(origin);
     let said = match failed {
         None => {
@@ -131,22 +127,24 @@ fn sentence(
                 (Some(ip), Some(host)) => format!("{} with origin {host}", ip.to_canonical()),
                 (Some(ip), None) => ip.to_canonical().to_string(),
                 (None, Some(host)) => host.to_owned(),
-                (None, None) => "There".to_owned(),
+                (None, None) => "there".to_owned(),
             };
             format!("Let through: {label} may be used from {from}.")
         }
-        Some(Code::IpNotAllowed) => format!(
-            "Refused: {address} is not among the {} of {label}.",
-            number(ListKind::Ip)
-        ),
-        Some(Code::OriginRequired) => format!(
-            "Refused: {label} is bound to {}, and no origin could be read.",
-            number(ListKind::Domain)
-        ),
-        Some(Code::OriginNotAllowed) => format!(
-            "Refused: {domain} is not among the {} of {label}.",
-            number(ListKind::Domain)
-        ),
+        Some(Code::IpNotAllowed) => match ip {
+            Some(ip) => format!(
+                "Refused: {} is {}.",
+                ip.to_canonical(),
+                other_than(ListKind::Ip)
+            ),
+            None => format!("Refused: {label} is bound to addresses, and none is given."),
+        },
+        Some(Code::OriginRequired) => {
+            format!("Refused: {label} is bound to domains, and no origin could be read.")
+        }
+        Some(Code::OriginNotAllowed) => {
+            format!("Refused: {domain} is {}.", other_than(ListKind::Domain))
+        }
         Some(_) => format!("Refused, from wherever it comes: {label} is not in use."),
     };
     if guard.binds(ListKind::Ip) && guard.binds(ListKind::Domain) {
