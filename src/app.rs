@@ -33,7 +33,7 @@ use crate::{
     },
     audit::page::AuditPage,
     frame,
-    keys::page::{KeyDetailPage, KeysPage, NewKeyPage, RevokePage},
+    keys::page::{KeyDetailPage, KeysPage, NewKeyPage, RevealPage, RevokePage},
     mail::page::{MailListPage, MailPage},
     notices::page::{NoticeSettingsPage, NoticesPage},
     plans::page::{
@@ -87,6 +87,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/keys") view=KeysPage ssr=SsrMode::Async />
                 <Route path=path!("/keys/new") view=NewKeyPage ssr=SsrMode::Async />
                 <Route path=path!("/keys/:id") view=KeyDetailPage ssr=SsrMode::Async />
+                <Route path=path!("/keys/:id/reveal") view=RevealPage ssr=SsrMode::Async />
                 <Route path=path!("/keys/:id/revoke") view=RevokePage ssr=SsrMode::Async />
                 <Route path=path!("/logs") view=LogsPage ssr=SsrMode::Async />
                 <Route path=path!("/logs/:id") view=RequestPage ssr=SsrMode::Async />

@@ -9,6 +9,10 @@
 #[cfg(feature = "ssr")]
 pub mod allow;
 pub mod api;
+#[cfg(all(test, feature = "ssr"))]
+mod create_tests;
+#[cfg(feature = "ssr")]
+pub mod draft;
 #[cfg(feature = "ssr")]
 pub mod four_eyes;
 #[cfg(feature = "ssr")]
@@ -27,6 +31,8 @@ pub mod post;
 mod samples;
 #[cfg(feature = "ssr")]
 pub mod secret;
+#[cfg(feature = "ssr")]
+pub mod statement;
 #[cfg(feature = "ssr")]
 pub mod store;
 #[cfg(feature = "ssr")]

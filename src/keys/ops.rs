@@ -202,13 +202,25 @@ pub async fn usual_scopes(
     state: &AppState,
     key: &KeyRow,
 ) -> Result<Vec<String>, AppError> {
-    let now = state.clock.now();
-    let keys = store::active(tx, &key.workspace_id, &key.environment, now).await?;
+    let Some(maker) = &key.maker_id else {
+        return Ok(Vec::new());
+    };
+    let place = (key.workspace_id.as_str(), key.environment.as_str());
+    usual_of(tx, state, place, maker, &key.id).await
+}
+
+/// Scopes of this maker's keys of an environment of a workspace, but for one key.
+pub async fn usual_of(
+    reader: &mut crate::db::Reader,
+    state: &AppState,
+    (workspace_id, environment): (&str, &str),
+    maker: &str,
+    except: &str,
+) -> Result<Vec<String>, AppError> {
+    let keys = store::active(reader, workspace_id, environment, state.clock.now()).await?;
     let mut usual: Vec<String> = keys
         .iter()
-        .filter(|other| {
-            other.id != key.id && other.maker_id.is_some() && other.maker_id == key.maker_id
-        })
+        .filter(|other| other.id != except && other.maker_id.as_deref() == Some(maker))
         .flat_map(|other| other.terms().scopes)
         .collect();
     usual.sort_unstable();

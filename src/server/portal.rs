@@ -68,6 +68,7 @@ pub fn router(state: &AppState) -> Router {
             (_, "/settings/security/passkeys/{id}/remove") => form(passkey_post::remove),
             (_, "/search") => form(keys::post::list::search),
             (_, "/keys/new") => form(keys::post::create::create),
+            (_, "/keys/{id}/reveal") => form(keys::post::create::reveal),
             (_, "/keys/{id}/revoke") => form(keys::post::manage::revoke),
             (_, "/notices") => form(notices::post::read),
             (_, "/settings/notices") => form(notices::post::choose),

@@ -2,10 +2,13 @@
 
 mod create;
 mod detail;
+mod reveal;
 mod revoke;
+mod secret;
 
 pub use create::NewKeyPage;
 pub use detail::KeyDetailPage;
+pub use reveal::RevealPage;
 pub use revoke::RevokePage;
 
 use leptos::prelude::*;
