@@ -36,6 +36,7 @@ use crate::{
     keys::page::{
         BulkPage, KeyDetailPage, KeySecurityPage, KeysPage, NewKeyPage, RevokeAllPage, RevokePage,
     },
+    keys::page::{KeyDetailPage, KeysPage, NewKeyPage, RevealPage, RevokePage},
     mail::page::{MailListPage, MailPage},
     notices::page::{NoticeSettingsPage, NoticesPage},
     plans::page::{
@@ -92,6 +93,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/settings/workspace/revoke-all") view=RevokeAllPage ssr=SsrMode::Async />
                 <Route path=path!("/keys/new") view=NewKeyPage ssr=SsrMode::Async />
                 <Route path=path!("/keys/:id") view=KeyDetailPage ssr=SsrMode::Async />
+                <Route path=path!("/keys/:id/reveal") view=RevealPage ssr=SsrMode::Async />
                 <Route path=path!("/keys/:id/revoke") view=RevokePage ssr=SsrMode::Async />
                 <Route path=path!("/logs") view=LogsPage ssr=SsrMode::Async />
                 <Route path=path!("/logs/:id") view=RequestPage ssr=SsrMode::Async />

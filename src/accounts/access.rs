@@ -138,6 +138,8 @@ pub const ROUTES: &[Route] = &[
     get("/keys/new", MAKE_KEYS),
     post("/keys/new", MAKE_KEYS),
     get("/keys/{id}", READ_KEYS),
+    get("/keys/{id}/reveal", MAKE_KEYS),
+    post("/keys/{id}/reveal", MAKE_KEYS),
     get("/keys/{id}/revoke", STOP_KEYS),
     post("/keys/{id}/revoke", STOP_KEYS),
     get("/logs", READ_KEYS),

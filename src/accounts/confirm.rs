@@ -29,6 +29,11 @@ pub struct Confirm {
 
 /// The block, for the person who is signed in, with the factors that the profile accepts and they have.
 pub fn confirm(asked: Confirm) -> AnyView {
+    confirm_as(asked, "")
+}
+
+/// The block with a button that screen readers call by more than it shows: `before` stands before its words.
+pub fn confirm_as(asked: Confirm, before: &'static str) -> AnyView {
     let (viewer, state) = match (viewer::current(), page::state()) {
         (Ok(viewer), Ok(state)) => (viewer, state),
         (Err(error), _) | (_, Err(error)) => return frame::error_page(&error),
@@ -48,15 +53,15 @@ pub fn confirm(asked: Confirm) -> AnyView {
         .filter(|factor| held.contains(factor))
         .or(held.first().copied())
     else {
-        let next: String = page::parts()
-            .map(|parts| parts.uri.path().to_owned())
+        let next = page::parts()
+            .and_then(|parts| Some(parts.uri.path_and_query()?.as_str().to_owned()))
             .unwrap_or_default();
         return view! {
             <p role="alert" class="rounded-control bg-warning-soft px-3 py-2 text-warning">
                 {match accepted.first() {
                     Some(Factor::Pin) => "You have no PIN yet. Set one; you'll come straight back. ",
                     _ => "You have none of the factors that this asks for yet. Set one up; you'll come straight back. ",
-                }} <a class="link" href=format!("/settings/security?next={next}")>
+                }} <a class="link" href=settings(&next)>
                     "Security settings"
                 </a>
             </p>
@@ -73,6 +78,7 @@ pub fn confirm(asked: Confirm) -> AnyView {
             factor=shown(factor)
             others=held.into_iter().map(shown).collect()
             submit=asked.submit
+            submit_before=before
             busy=asked.busy
             cancel=asked.cancel
             error=error
@@ -82,6 +88,14 @@ pub fn confirm(asked: Confirm) -> AnyView {
         />
     }
     .into_any()
+}
+
+/// Where a missing factor is set up, and from there back.
+pub fn settings(back: &str) -> String {
+    let query: String = url::form_urlencoded::Serializer::new(String::new())
+        .append_pair("next", back)
+        .finish();
+    format!("/settings/security?{query}")
 }
 
 fn shown(factor: Factor) -> proof::Factor {

@@ -77,6 +77,7 @@ fn sample(app: &TestApp, path: &str, own: &Things, foreign: &Things) -> Sample {
     match path {
         "/keys/{id}" | "/keys/{id}/revoke" => of("key", |things| &things.key),
         "/keys/{id}/security" => of("key", |things| &things.key),
+        "/keys/{id}/reveal" => of("key", |things| &things.key),
         "/logs/{id}" => of("req", |things| &things.request),
         "/members/{id}/roles" | "/members/{id}/remove" => of("usr", |things| &things.member),
         "/members/invitations/{id}/renew" | "/members/invitations/{id}/withdraw" => {

@@ -64,8 +64,27 @@ async fn keys_are_made_and_ended_and_mistakes_are_named() {
         (format!("revoke-key --key {id}"), "revoked before"),
         ("revoke-key --key key_1".to_owned(), "not the id of a key"),
         (
-            format!("{base} --label Batch --count 2 --never-expires --tier growth"),
-            "--tier is not available",
+            format!("{base} --label Batch --count 2 --never-expires"),
+            "already",
+        ),
+        (format!("{base} --label X --tier gold"), "starter, growth"),
+        (
+            format!("{base} --label X --allow-ip 203.0.113.7/24"),
+            "did you mean",
+        ),
+        (
+            format!("{base} --label X --allow-domain co.uk"),
+            "domains: co.uk",
+        ),
+        (format!("{base} --label X --meta store"), "name=value"),
+        (format!("{base} --label X --currency NGN"), "no currency"),
+        (
+            format!("{base} --label X --max-amount 0 --currency NGN"),
+            "max-amount",
+        ),
+        (
+            format!("{base} --label X --ed25519-public-key AAAA"),
+            "not pairs",
         ),
         (
             format!("{base} --label X --expires-in-days 0"),

@@ -123,7 +123,7 @@ on_both_engines! {
         let workspace = app.workspace("Acme").await;
         let (_, key) = app.key(&workspace, "POS", &["customers:read"]).await;
         let mut tx = app.state.db.begin().await.expect("a transaction");
-        crate::execute!(tx, "delete from api_keys").expect("deleted");
+        crate::execute!(tx, "delete from key_secrets").expect("deleted");
         tx.commit().await.expect("committed");
         app.state.keys.trust(true);
         for _ in 0..2 {
@@ -692,11 +692,16 @@ scope = "finance:read"
 
 #[tokio::test]
 async fn a_platform_of_signed_requests_refuses_every_unsigned_one() {
-    let app = platform("signature = true", "problem", "").await;
+    let profile = crate::profiles::Profile::load("dual-mode").expect("it loads");
+    let app = TestApp::start_as(testing::database(Engine::Sqlite).await, profile).await;
     let workspace = app.workspace("Acme").await;
-    let (_, key) = app.key(&workspace, "POS", &["customers:read"]).await;
+    let wanted = app.wanted("test", "POS", &["balance:read"]);
+    let created = ops::create_at_console(&app.state, &workspace, &wanted, None)
+        .await
+        .expect("made");
+    let key = created.public_key.expect("it is a pair");
     let send = |name: &'static str, value: String| {
-        let request = Request::get("/v2/customers")
+        let request = Request::get("/v1/balance")
             .header(name, value)
             .body(Body::empty())
             .expect("a request");

@@ -9,6 +9,10 @@
 #[cfg(feature = "ssr")]
 pub mod allow;
 pub mod api;
+#[cfg(all(test, feature = "ssr"))]
+mod create_tests;
+#[cfg(feature = "ssr")]
+pub mod draft;
 #[cfg(feature = "ssr")]
 pub mod four_eyes;
 #[cfg(feature = "ssr")]
@@ -31,6 +35,8 @@ mod samples;
 pub mod secret;
 #[cfg(all(test, feature = "ssr"))]
 mod security_tests;
+#[cfg(feature = "ssr")]
+pub mod statement;
 #[cfg(feature = "ssr")]
 pub mod store;
 #[cfg(feature = "ssr")]

@@ -135,14 +135,7 @@ pub async fn create(
             request::ask(&mut tx, state, viewer, request).await?;
             return Ok(Creation::Waiting { id: row.id });
         }
-        let created = reveal_in(
-            state,
-            &mut tx,
-            &row,
-            &viewer.user_id,
-            Half::Made,
-            Some(draft_id),
-        );
+        let created = reveal_in(state, &mut tx, &row, Half::Made, Some(draft_id));
         Ok(Creation::Created(created.await?))
     }
     .await;
@@ -209,13 +202,25 @@ pub async fn usual_scopes(
     state: &AppState,
     key: &KeyRow,
 ) -> Result<Vec<String>, AppError> {
-    let now = state.clock.now();
-    let keys = store::active(tx, &key.workspace_id, &key.environment, now).await?;
+    let Some(maker) = &key.maker_id else {
+        return Ok(Vec::new());
+    };
+    let place = (key.workspace_id.as_str(), key.environment.as_str());
+    usual_of(tx, state, place, maker, &key.id).await
+}
+
+/// Scopes of this maker's keys of an environment of a workspace, but for one key.
+pub async fn usual_of(
+    reader: &mut crate::db::Reader,
+    state: &AppState,
+    (workspace_id, environment): (&str, &str),
+    maker: &str,
+    except: &str,
+) -> Result<Vec<String>, AppError> {
+    let keys = store::active(reader, workspace_id, environment, state.clock.now()).await?;
     let mut usual: Vec<String> = keys
         .iter()
-        .filter(|other| {
-            other.id != key.id && other.maker_id.is_some() && other.maker_id == key.maker_id
-        })
+        .filter(|other| other.id != except && other.maker_id.as_deref() == Some(maker))
         .flat_map(|other| other.terms().scopes)
         .collect();
     usual.sort_unstable();
@@ -241,7 +246,7 @@ pub async fn create_at_console(
     };
     let row = insert(state, &mut tx, origin, key, false).await?;
     let half = verifying_key.map_or(Half::Made, Half::HandedIn);
-    let created = reveal_in(state, &mut tx, &row, audit::CONSOLE, half, None).await?;
+    let created = reveal_in(state, &mut tx, &row, half, None).await?;
     tx.commit().await?;
     Ok(created)
 }
@@ -419,7 +424,6 @@ async fn reveal_in(
     state: &AppState,
     tx: &mut Tx,
     key: &KeyRow,
-    actor: &str,
     half: Half<'_>,
     form_id: Option<&str>,
 ) -> Result<Created, AppError> {
@@ -439,12 +443,6 @@ async fn reveal_in(
         json!({ "scopes": scopes, "expires_at": expires_at }),
     )
     .await?;
-    if key.stored_state() == KeyState::Approved {
-        let detail =
-            json!({ "label": key.label, "environment": key.environment, "expires_at": expires_at });
-        let entry = entry(key, actor, "key.revealed", detail);
-        audit::record(tx, &entry, now).await?;
-    }
     Ok(created)
 }
 
@@ -563,7 +561,16 @@ pub async fn reveal(
             &reveal_content(id),
         )
         .await?;
-    let created = reveal_in(state, &mut tx, &key, &viewer.user_id, Half::Made, None).await?;
+    let created = reveal_in(state, &mut tx, &key, Half::Made, None).await?;
+    let detail = json!({
+        "label": key.label, "environment": key.environment, "expires_at": key.terms().expiry.from(now),
+    });
+    audit::record(
+        &mut tx,
+        &entry(&key, &viewer.user_id, "key.revealed", detail),
+        now,
+    )
+    .await?;
     tx.commit().await?;
     Ok(Creation::Created(created))
 }

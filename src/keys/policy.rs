@@ -27,9 +27,12 @@ const MAX_META_NAME: usize = 40;
 const MAX_META_VALUE: usize = 200;
 /// The furthest end that a key can be given where the profile sets none: what a date field of a browser still takes.
 const MAX_LIFE_DAYS: u32 = 3650;
+/// Days that a form offers: a trial, a month, a quarter, a year.
+const LIVES: [u32; 4] = [7, 30, 90, 365];
 
 /// What is asked for, as it was typed.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Wanted {
     pub environment: String,
     pub label: String,
@@ -83,6 +86,20 @@ pub fn new_key(
     maker: &str,
     now: Millis,
 ) -> Result<NewKey, Vec<FieldError>> {
+    let (key, wrong) = read(profile, wanted, maker, now);
+    if wrong.is_empty() {
+        Ok(key)
+    } else {
+        Err(wrong)
+    }
+}
+
+/// What a form comes to as far as it can be read, for the sentence beside it.
+pub fn so_far(profile: &Profile, wanted: &Wanted, now: Millis) -> Terms {
+    read(profile, wanted, "", now).0.terms
+}
+
+fn read(profile: &Profile, wanted: &Wanted, maker: &str, now: Millis) -> (NewKey, Vec<FieldError>) {
     let mut wrong = Wrong::default();
     if profile.environment(&wanted.environment).is_none() {
         let words: Vec<&str> = profile.environments.iter().map(|e| e.id.as_str()).collect();
@@ -135,23 +152,20 @@ pub fn new_key(
             }
         }
     }
-    if wrong.0.is_empty() {
-        Ok(NewKey {
-            environment: wanted.environment.clone(),
-            label,
-            purpose,
-            terms: Terms {
-                scopes,
-                limits,
-                expiry,
-                allow,
-            },
-            tier: None,
-            meta: Vec::new(),
-        })
-    } else {
-        Err(wrong.0)
-    }
+    let key = NewKey {
+        environment: wanted.environment.clone(),
+        label,
+        purpose,
+        terms: Terms {
+            scopes,
+            limits,
+            expiry,
+            allow,
+        },
+        tier: None,
+        meta: Vec::new(),
+    };
+    (key, wrong.0)
 }
 
 /// What an edit asks for in place of label, purpose, scopes, limits and expiry; the lists have a form of their own.
@@ -323,11 +337,7 @@ fn expiry(profile: &Profile, wanted: &Wanted, now: Millis, wrong: &mut Wrong) ->
         Ok(days) => Expiry::Days(days),
     };
     match wanted.expiry.as_str() {
-        "" => match rule.default_days {
-            Some(days) => Expiry::Days(days),
-            None if rule.never => Expiry::Never,
-            None => Expiry::Days(max),
-        },
+        "" => default_expiry(profile),
         "never" if rule.never => Expiry::Never,
         "never" => {
             wrong.say("expiry", "Every key here has an end. Choose one.");
@@ -355,6 +365,28 @@ fn expiry(profile: &Profile, wanted: &Wanted, now: Millis, wrong: &mut Wrong) ->
         },
         number => days(number, "expiry", wrong),
     }
+}
+
+/// The end that a form proposes.
+pub fn default_expiry(profile: &Profile) -> Expiry {
+    let rule = profile.expiry;
+    match rule.default_days {
+        Some(days) => Expiry::Days(days),
+        None if rule.never => Expiry::Never,
+        None => Expiry::Days(rule.max_days.unwrap_or(MAX_LIFE_DAYS)),
+    }
+}
+
+/// The lives in days that a form offers at a click, as far as the profile allows them.
+pub fn lives(profile: &Profile) -> Vec<u32> {
+    let max = profile.expiry.max_days.unwrap_or(MAX_LIFE_DAYS);
+    let mut days: Vec<u32> = LIVES.into_iter().filter(|days| *days <= max).collect();
+    if let Expiry::Days(default) = default_expiry(profile) {
+        days.push(default);
+    }
+    days.sort_unstable();
+    days.dedup();
+    days
 }
 
 /// The moment at which this day is over in UTC.

@@ -27,6 +27,7 @@ struct Bound<'p> {
 
 impl Profile {
     /// The rule of a call. `action` is what the form says; where rules of a path name actions, one of them must be said.
+    /// Either all rules of a method and path name one, or there is a single rule that names none.
     pub fn rule_for<'a>(
         &'a self,
         method: &Method,
@@ -38,20 +39,10 @@ impl Profile {
             let Some(Bound { workspace }) = rule.bind(path) else {
                 continue;
             };
-            match (&rule.action, action, ruling) {
-                (Some(named), Some(action), _) if named == action => {
-                    return Ruling::Rule { rule, workspace };
-                }
-                // That other actions are ruled on this path outweighs a rule without one.
-                (Some(_), Some(_), _) | (Some(_), None, Ruling::Unruled) => {
-                    ruling = Ruling::UnknownAction;
-                }
-                (None, Some(_), Ruling::Unruled)
-                | (None, None, Ruling::Unruled | Ruling::UnknownAction) => {
-                    ruling = Ruling::Rule { rule, workspace };
-                }
-                _ => {}
+            if rule.action.is_none() || rule.action.as_deref() == action {
+                return Ruling::Rule { rule, workspace };
             }
+            ruling = Ruling::UnknownAction;
         }
         ruling
     }
@@ -148,27 +139,6 @@ mod tests {
         );
         assert!(profile.reads_action(&Method::POST, "/api"));
         assert!(!profile.reads_action(&Method::GET, "/v2/customers"));
-    }
-
-    #[test]
-    fn a_rule_without_an_action_serves_calls_without_one() {
-        let with = RULES.replace(
-            "[first_call]",
-            "[[rules]]\nmethod = \"POST\"\npath = \"/api\"\nscope = \"settings:read\"\n\n[first_call]",
-        );
-        let profile = profile(&with);
-        assert_eq!(
-            scope(&profile, Method::POST, "/api", None),
-            "settings:read -"
-        );
-        assert_eq!(
-            scope(&profile, Method::POST, "/api", Some("add")),
-            "checkout:write -"
-        );
-        assert_eq!(
-            scope(&profile, Method::POST, "/api", Some("hop")),
-            "unknown action"
-        );
     }
 
     #[test]

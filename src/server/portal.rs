@@ -72,6 +72,7 @@ pub fn router(state: &AppState) -> Router {
             (_, "/keys/bulk") => form(keys::post::list::bulk),
             (_, "/keys/{id}/security") => form(keys::post::security::change),
             (_, "/settings/workspace/revoke-all") => form(keys::post::list::revoke_all),
+            (_, "/keys/{id}/reveal") => form(keys::post::create::reveal),
             (_, "/keys/{id}/revoke") => form(keys::post::manage::revoke),
             (_, "/notices") => form(notices::post::read),
             (_, "/settings/notices") => form(notices::post::choose),

@@ -30,7 +30,7 @@ use crate::{
     gateway::cache::SecretCache,
     keys::policy::{self, NewKey, Wanted},
     mail::{self, Letter},
-    profiles::Profile,
+    profiles::{CurrencyKind, Profile},
     usage::buffer::Buffer,
     workspaces::{self, Grants, Role, Roles},
 };
@@ -353,6 +353,11 @@ impl TestApp {
             environment: environment.to_owned(),
             label: label.to_owned(),
             scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
+            currency_kind: if self.state.profile.create.currency {
+                CurrencyKind::Fiat.as_str().to_owned()
+            } else {
+                String::new()
+            },
             ..Wanted::default()
         };
         policy::new_key(

@@ -64,6 +64,9 @@ pub fn Proof(
     /// "Create key".
     #[prop(into)]
     submit: String,
+    /// What screen readers say before that.
+    #[prop(optional, into)]
+    submit_before: String,
     /// "Creating…".
     #[prop(optional, into)]
     busy: String,
@@ -172,6 +175,7 @@ pub fn Proof(
                 {(!cancel.is_empty() && dialog)
                     .then(|| view! { <a class="btn btn-outline" href=cancel.clone() data-dialog-close>"Cancel"</a> })}
                 <Button kind=kind busy=busy>
+                    {(!submit_before.is_empty()).then(|| view! { <span class="sr-only">{submit_before}</span> })}
                     {submit}
                 </Button>
                 {(!cancel.is_empty() && !dialog).then(|| view! { <a class="btn btn-ghost" href=cancel.clone()>"Cancel"</a> })}

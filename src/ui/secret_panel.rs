@@ -64,7 +64,7 @@ pub fn SecretPanel(
                 </div>
                 <div class="space-y-4 px-6 pt-2">
                     <p id="secret-text" class="text-ink-2">
-                        "This is the only time it can be shown: we keep a fingerprint, not the key. Lost it? Revoke it and create another."
+                        "This is the only time it can be shown: we keep a fingerprint, not the key. Lost it? Rotate: same permissions, new secret."
                     </p>
                     {(!public_key.is_empty())
                         .then(|| {

@@ -8,12 +8,16 @@ mod emergency;
 mod list;
 mod revoke;
 mod security;
+mod reveal;
+mod revoke;
+mod secret;
 
 pub use bulk::BulkPage;
 pub use create::NewKeyPage;
 pub use detail::KeyDetailPage;
 pub use emergency::RevokeAllPage;
 pub use list::KeysPage;
+pub use reveal::RevealPage;
 pub use revoke::RevokePage;
 pub use security::KeySecurityPage;
 

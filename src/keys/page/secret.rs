@@ -1,0 +1,153 @@
+//! The one sight of a secret, and what stands there once it has been seen.
+
+use leptos::prelude::*;
+
+use crate::{
+    accounts::Viewer,
+    db::Reader,
+    error::UiError,
+    frame::{self, Head, Here, framed},
+    keys::{
+        ops::{self, Created, Creation},
+        samples,
+        secret::PlainKey,
+        store::KeyRow,
+        view,
+        waiting::FirstCallWatch,
+    },
+    server::{error::AppError, state::AppState},
+    ui::{
+        button::{Kind, LinkButton},
+        code_block::CodeBlock,
+        key_plate::KeyPlate,
+        layout::{Crumb, Width},
+        secret_panel::SecretPanel,
+        time::absolute,
+    },
+};
+
+/// The key that an answer is about.
+pub async fn of_answer(
+    reader: &mut Reader,
+    viewer: &Viewer,
+    made: &Creation,
+) -> Result<KeyRow, AppError> {
+    let (Creation::Created(Created { id, .. })
+    | Creation::AlreadyShown { id }
+    | Creation::Waiting { id }) = made;
+    ops::find(reader, viewer.workspace_id(), id).await
+}
+
+/// What was made, or that it was made and shown before.
+pub fn shown(state: &AppState, here: &Here, made: Option<&Creation>, key: &KeyRow) -> AnyView {
+    match made {
+        Some(Creation::Created(created)) => moment(state, here, key, created),
+        _ => already(state, here, key),
+    }
+}
+
+fn crumbs(key: &KeyRow) -> Vec<Crumb> {
+    vec![Crumb::new(
+        "API keys",
+        format!("/keys?env={}", key.environment),
+    )]
+}
+
+/// Behind it lies the key's page, where Done leads.
+fn moment(state: &AppState, here: &Here, key: &KeyRow, created: &Created) -> AnyView {
+    let profile = &state.profile;
+    let secret = created.secret.as_ref().map_or("", PlainKey::expose);
+    let environment = profile.environment(&key.environment);
+    let word = environment.map_or_else(|| key.environment.clone(), |e| e.word.clone());
+    let note = if key.terms().scopes.contains(&profile.first_call.scope) {
+        "Try it now: the curl line works as pasted. Programs read the key from their environment, as the file sets it."
+    } else {
+        "The example below needs a scope that this key lacks, so it is answered with 403 and the reason."
+    };
+    let gateway = &state.config.gateway_url;
+    let samples = samples::first_call(profile, gateway, &key.workspace_id, secret);
+    let key_id = key.id.clone();
+    // A pair signs its requests; there is no line to paste.
+    let try_it = (!samples.is_empty()).then(|| {
+        view! {
+            <p class="mb-2 text-ink-2">{note}</p>
+            <div data-secret>
+                <CodeBlock id="try" title="Make a first call" samples=samples />
+            </div>
+        }
+    });
+    framed(
+        Head {
+            heading: "Key created".to_owned(),
+            crumbs: crumbs(key),
+            span: frame::Span::Of(key.environment.clone()),
+            width: Width::Form,
+            ..Head::default()
+        },
+        view! {
+            <p class="text-ink-2">{format!("For {}.", here.viewer.name)}</p>
+            <SecretPanel
+                key_label=key.label.clone()
+                env=word
+                live=environment.is_none_or(|environment| environment.live)
+                secret=secret.to_owned()
+                public_key=created.public_key.clone().unwrap_or_default()
+                variable=samples::variable(profile)
+                action=format!("/keys/{key_id}")
+            >
+                {try_it}
+                <FirstCallWatch key_id=key_id />
+            </SecretPanel>
+        },
+    )
+}
+
+fn already(state: &AppState, here: &Here, key: &KeyRow) -> AnyView {
+    let href = format!("/keys/{}", key.id);
+    let at = absolute(key.revealed_at.unwrap_or(key.created_at), &here.zone);
+    let own = key.owner_id.as_deref() == Some(&here.viewer.user_id);
+    let whom = if own { "you" } else { "its owner" };
+    let plate = view::plate(
+        &state.profile,
+        &key.id,
+        &key.label,
+        &key.environment,
+        &key.secret_start,
+        &key.secret_end,
+    );
+    framed(
+        Head {
+            heading: "Already shown".to_owned(),
+            crumbs: crumbs(key),
+            span: frame::Span::None,
+            width: Width::Form,
+            ..Head::default()
+        },
+        view! {
+            <section class="card space-y-4 p-4">
+                <KeyPlate plate=super::plate(&plate) />
+                <p>{format!("This secret was shown at {at} to {whom} and can't be shown again.")}</p>
+                <p class="text-ink-2">
+                    "If it was not stored, replace it: same key, same permissions, a new secret."
+                </p>
+                <div class="flex flex-wrap gap-2">
+                    <LinkButton href=format!("{href}/rotate") kind=Kind::Outline dialog=true>
+                        "Replace secret"
+                    </LinkButton>
+                    <LinkButton href=href kind=Kind::Solid>
+                        "Back to key"
+                    </LinkButton>
+                </div>
+            </section>
+        },
+    )
+}
+
+/// Reads what a page about one answer needs, with the error as a page shows it.
+pub async fn load(state: &AppState, viewer: &Viewer, made: &Creation) -> Result<KeyRow, UiError> {
+    let read = async {
+        let mut reader = state.db.read().await?;
+        of_answer(&mut reader, viewer, made).await
+    };
+    read.await.map_err(AppError::into_ui)
+}
