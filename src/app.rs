@@ -33,9 +33,7 @@ use crate::{
     },
     audit::page::AuditPage,
     frame,
-    keys::page::{
-        BulkPage, KeyDetailPage, KeySecurityPage, KeysPage, NewKeyPage, RevokeAllPage, RevokePage,
-    },
+    keys::page::{BulkPage, KeySecurityPage, RevokeAllPage},
     keys::page::{KeyDetailPage, KeysPage, NewKeyPage, RevealPage, RevokePage},
     mail::page::{MailListPage, MailPage},
     notices::page::{NoticeSettingsPage, NoticesPage},

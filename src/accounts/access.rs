@@ -50,8 +50,6 @@ const READ_AUDIT: Access = Access::Any(&[Auditor, Admin]);
 const MAKE_KEYS: Access = Access::Any(&[Developer]);
 /// Checkers may stop any key, developers their own; which key is the operation's to judge.
 const STOP_KEYS: Access = Access::Any(&[Developer, Checker]);
-/// Also operators who act in the workspace, who are admins of it alone.
-const STOP_ANY_KEY: Access = Access::Any(&[Developer, Checker, Admin]);
 const READ_MEMBERS: Access = Access::Any(workspaces::policy::READERS);
 /// Members, invitations, plans and the workspace itself.
 const MANAGE: Access = Access::Any(&[Admin]);
@@ -128,7 +126,6 @@ pub const ROUTES: &[Route] = &[
     get("/dashboard/api", READ_KEYS),
     post("/search", READ_KEYS),
     get("/keys", READ_KEYS),
-    post("/keys", STOP_ANY_KEY),
     get("/keys/bulk", STOP_KEYS),
     post("/keys/bulk", STOP_KEYS),
     get("/keys/{id}/security", READ_KEYS),

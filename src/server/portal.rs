@@ -68,7 +68,6 @@ pub fn router(state: &AppState) -> Router {
             (_, "/settings/security/passkeys/{id}/remove") => form(passkey_post::remove),
             (_, "/search") => form(keys::post::list::search),
             (_, "/keys/new") => form(keys::post::create::create),
-            (_, "/keys") => form(keys::post::list::act),
             (_, "/keys/bulk") => form(keys::post::list::bulk),
             (_, "/keys/{id}/security") => form(keys::post::security::change),
             (_, "/settings/workspace/revoke-all") => form(keys::post::list::revoke_all),

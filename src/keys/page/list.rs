@@ -21,7 +21,7 @@ use crate::{
     server::{
         clock::{DAY, Millis, is_id},
         error::AppError,
-        page::{self, Answer},
+        page,
     },
     ui::{
         badge::{Badge, Shape, Status, StatusBadge, Tone},
@@ -267,7 +267,6 @@ pub fn KeysPage() -> impl IntoView {
 fn keys_page(data: &Loaded, query: &ParamsMap) -> AnyView {
     let (here, asked) = (&data.here, &data.asked);
     let env = here.environment.id.as_str();
-    let answer = Answer::here();
     let may_create = here.viewer.has(Role::Developer);
     let action = may_create.then(|| PrimaryAction {
         label: "Create key".to_owned(),
@@ -307,7 +306,6 @@ fn keys_page(data: &Loaded, query: &ParamsMap) -> AnyView {
             ..Head::default()
         },
         view! {
-            {frame::failure(&answer)}
             <Tabs label="Keys by state" tabs=tabs(data) />
             {notes}
             {filters(data)}
@@ -327,9 +325,6 @@ fn toasts(query: &ParamsMap) -> Vec<Toast> {
     let text = match (query.get("done").as_deref(), keys) {
         (Some("disabled"), Some(keys)) => format!("{keys} stopped."),
         (Some("revoked"), Some(keys)) => format!("{keys} revoked."),
-        (Some("disabled"), None) => "The key is stopped. It can be turned on again.".to_owned(),
-        (Some("hidden"), _) => "The key is deleted from the lists. Its record stays.".to_owned(),
-        (Some("withdrawn"), _) => "The key is withdrawn.".to_owned(),
         (Some("all"), _) => "Every key of the workspace is revoked.".to_owned(),
         _ => return Vec::new(),
     };
@@ -776,18 +771,6 @@ fn menu(data: &Loaded, line: &Line) -> AnyView {
         }
         .into_any()
     };
-    let here = data.asked.href(&data.here.environment.id);
-    let button = |what: &'static str, words: &'static str| {
-        view! {
-            <form method="post" action=here.clone()>
-                <input type="hidden" name="key" value=id.clone() />
-                <button type="submit" class="menu-item" name="do" value=what>
-                    {words}
-                </button>
-            </form>
-        }
-        .into_any()
-    };
     let mut items = vec![link("", "Open", false)];
     let usable = matches!(key.state, KeyState::Active | KeyState::Disabled);
     if key.state == KeyState::Active && line.may_manage {
@@ -797,16 +780,25 @@ fn menu(data: &Loaded, line: &Line) -> AnyView {
         items.push(link("/security", "Addresses and domains", true));
     }
     if key.state == KeyState::Active && line.may_disable {
-        items.push(button("disable", "Disable"));
+        items.push(
+            view! {
+                <form method="post" action=format!("/keys/{id}/disable")>
+                    <button type="submit" class="menu-item">
+                        "Disable"
+                    </button>
+                </form>
+            }
+            .into_any(),
+        );
     }
     if usable && key.may_revoke {
         items.push(link("/revoke", "Revoke\u{2026}", true));
     }
     if key.state.tab() == KeyTab::Pending && line.may_manage {
-        items.push(button("withdraw", "Withdraw"));
+        items.push(link("/withdraw", "Withdraw\u{2026}", true));
     }
     if key.state.has_ended() && line.may_manage {
-        items.push(button("hide", "Delete"));
+        items.push(link("/hide", "Delete\u{2026}", true));
     }
     if data.here.viewer.has(Role::Developer) {
         items.push(

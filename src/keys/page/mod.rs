@@ -6,11 +6,10 @@ mod create;
 mod detail;
 mod emergency;
 mod list;
-mod revoke;
-mod security;
 mod reveal;
 mod revoke;
 mod secret;
+mod security;
 
 pub use bulk::BulkPage;
 pub use create::NewKeyPage;

@@ -65,48 +65,6 @@ pub async fn search(submission: Submission) -> Response {
         .await
 }
 
-/// What is done with one key from its row.
-pub async fn act(submission: Submission) -> Response {
-    submission
-        .answer(async |form| {
-            let (state, viewer) = (&form.state, form.viewer()?);
-            let id = form.fields.get("key");
-            let done = match form.fields.get("do") {
-                "disable" => {
-                    ops::disable(state, viewer, id).await?;
-                    "disabled"
-                }
-                "withdraw" => {
-                    ops::withdraw(state, viewer, id).await?;
-                    "withdrawn"
-                }
-                "hide" => {
-                    ops::hide(state, viewer, id).await?;
-                    "hidden"
-                }
-                _ => return Err(AppError::not_found()),
-            };
-            // Back to the list as it was, but for what was said above it.
-            let mut query = url::form_urlencoded::Serializer::new(String::new());
-            for (name, value) in pairs(form) {
-                if !["done", "n"].contains(&name.as_str()) {
-                    query.append_pair(&name, &value);
-                }
-            }
-            query.append_pair("done", done);
-            Ok(Outcome::Go(format!("/keys?{}", query.finish())))
-        })
-        .await
-}
-
-/// The query of the address that a form was sent to.
-fn pairs(form: &Submission) -> Vec<(String, String)> {
-    let query = form.parts().uri.query().unwrap_or_default();
-    url::form_urlencoded::parse(query.as_bytes())
-        .into_owned()
-        .collect()
-}
-
 /// Several keys, and what is to be done with them, as an address says it.
 pub struct Chosen {
     pub what: Bulk,
