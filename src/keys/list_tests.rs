@@ -29,9 +29,13 @@ use crate::{
 fn rows(page: &Reply) -> Vec<String> {
     assert_eq!(page.status, StatusCode::OK, "{}", page.body);
     page.body
-        .split("class=\"row-link\" href=\"/keys/")
-        .skip(1)
-        .filter_map(|part| part.split('"').next())
+        .split("<a ")
+        .filter(|link| {
+            link.split('>')
+                .next()
+                .is_some_and(|tag| tag.contains("row-link"))
+        })
+        .filter_map(|link| link.split("href=\"/keys/").nth(1)?.split('"').next())
         .map(str::to_owned)
         .collect()
 }
@@ -444,9 +448,14 @@ on_both_engines! {
     }
 }
 
-/// Puts the first plan of the profile into force, if it has any.
+/// Puts the first plan of the profile into force, if none is by itself.
 pub async fn given_plan(app: &TestApp, workspace: &str) {
-    if let Some(tier) = app.state.profile.tiers.first() {
+    let profile = &app.state.profile;
+    if let Some(tier) = profile
+        .tiers
+        .first()
+        .filter(|_| profile.default_tier.is_none())
+    {
         crate::plans::ops::approve_at_console(&app.state, workspace, &tier.id)
             .await
             .expect("approved");
