@@ -31,7 +31,7 @@ use crate::{
     ui::{
         badge::Tone,
         banner::{Banner, BannerView},
-        button::{Button, Kind, LinkButton, Size},
+        button::{Button, Kind, Size},
         dialog::{DialogBody, DialogFoot, DialogPage},
         form::{FieldState, TextArea},
         icon::{Icon, IconName},
@@ -317,8 +317,8 @@ fn lists(data: &Loaded, answer: &Answer) -> AnyView {
             <DialogBody>
                 {failure} {answered} {fixed} {replaced} {own} {warning} {both} {sections} {direction} {trial}
             </DialogBody>
-            <DialogFoot cancel=back.clone() cancel_label="Close">
-                <LinkButton href=back>"Back to key"</LinkButton>
+            <DialogFoot cancel=back cancel_label="Back to key">
+                ""
             </DialogFoot>
         </DialogPage>
     }
@@ -423,7 +423,7 @@ fn section(data: &Loaded, answer: &Answer, kind: ListKind) -> AnyView {
     });
     let heading = format!("list-{}", kind.as_str());
     view! {
-        <section class="space-y-3" aria-labelledby=heading>
+        <section class="space-y-3 border-t border-line pt-4" aria-labelledby=heading>
             <h3 id=heading.clone() class="font-semibold">
                 {title}
             </h3>
