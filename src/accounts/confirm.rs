@@ -29,6 +29,15 @@ pub struct Confirm {
 
 /// The block, for the person who is signed in, with the factors that the profile accepts and they have.
 pub fn confirm(asked: Confirm) -> AnyView {
+    block(asked, None)
+}
+
+/// The block with these buttons in place of its own, where the factor serves one of two decisions.
+pub fn confirm_one_of(asked: Confirm, buttons: AnyView) -> AnyView {
+    block(asked, Some(buttons))
+}
+
+fn block(asked: Confirm, buttons: Option<AnyView>) -> AnyView {
     let (viewer, state) = match (viewer::current(), page::state()) {
         (Ok(viewer), Ok(state)) => (viewer, state),
         (Err(error), _) | (_, Err(error)) => return frame::error_page(&error),
@@ -79,6 +88,7 @@ pub fn confirm(asked: Confirm) -> AnyView {
             danger=asked.danger
             dialog=asked.dialog
             purpose=asked.action.as_str()
+            buttons=buttons
         />
     }
     .into_any()
