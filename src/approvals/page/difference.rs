@@ -20,9 +20,8 @@ use crate::{
 pub fn of_terms(profile: &Profile, before: &Terms, after: &Terms, zone: &str) -> Vec<Difference> {
     let mut rows = vec![listed("Scopes", &before.scopes, &after.scopes, "None")];
     if !profile.currencies.is_empty() {
-        let limit = |terms: &Terms, limit: Option<i64>| {
-            or(amount(profile, terms, limit), "No limit")
-        };
+        let limit =
+            |terms: &Terms, limit: Option<i64>| or(amount(profile, terms, limit), "No limit");
         rows.push(single(
             "A request",
             limit(before, before.limits.max_amount),
@@ -35,15 +34,29 @@ pub fn of_terms(profile: &Profile, before: &Terms, after: &Terms, zone: &str) ->
         ));
     }
     for (label, kind, offered, none) in [
-        ("Addresses", ListKind::Ip, profile.allow.addresses, "Any address"),
-        ("Domains", ListKind::Domain, profile.allow.domains, "Any domain"),
+        (
+            "Addresses",
+            ListKind::Ip,
+            profile.allow.addresses,
+            "Any address",
+        ),
+        (
+            "Domains",
+            ListKind::Domain,
+            profile.allow.domains,
+            "Any domain",
+        ),
     ] {
         let (before, after) = (values(&before.allow, kind), values(&after.allow, kind));
         if offered || !before.is_empty() || !after.is_empty() {
             rows.push(listed(label, &before, &after, none));
         }
     }
-    rows.push(single("Ends", end(before.expiry, zone), end(after.expiry, zone)));
+    rows.push(single(
+        "Ends",
+        end(before.expiry, zone),
+        end(after.expiry, zone),
+    ));
     rows
 }
 
@@ -58,7 +71,12 @@ pub fn of_roles(before: &str, after: &str, now: Millis) -> Result<Vec<Difference
             .map(|grant| policy::in_words(&Grants::from_list([*grant])))
             .collect()
     };
-    Ok(vec![listed("Roles", &words(&before), &words(&after), "None")])
+    Ok(vec![listed(
+        "Roles",
+        &words(&before),
+        &words(&after),
+        "None",
+    )])
 }
 
 /// Rows for the rules of the workspace.

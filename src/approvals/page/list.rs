@@ -13,11 +13,7 @@ use crate::{
     error::UiError,
     frame::{self, Head, Here, Span, framed, loaded},
     profiles::Profile,
-    server::{
-        error::AppError,
-        page,
-        state::AppState,
-    },
+    server::{error::AppError, page, state::AppState},
     ui::{
         empty_state::EmptyState,
         pagination::Pagination,
