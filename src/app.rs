@@ -31,6 +31,7 @@ use crate::{
     admin::page::{
         ActPage, PeoplePage, ResetFactorsPage, RestorePage, SuspendPage, WorkspacesPage,
     },
+    approvals::page::{ApprovalPage, ApprovalRulesPage, ApprovalsPage},
     audit::page::AuditPage,
     frame,
     keys::page::{KeyDetailPage, KeysPage, NewKeyPage, RevealPage, RevokePage},
@@ -123,6 +124,13 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/login/passkey") view=LoginPage ssr=SsrMode::Async />
                 <Route path=path!("/settings/security/passkeys") view=PasskeysPage ssr=SsrMode::Async />
                 <Route path=path!("/settings/security/passkeys/:id/remove") view=RemovePasskeyPage ssr=SsrMode::Async />
+                <Route path=path!("/approvals") view=ApprovalsPage ssr=SsrMode::Async />
+                <Route path=path!("/approvals/:id") view=ApprovalPage ssr=SsrMode::Async />
+                // Only sent to: what can't be done is said on the request's own page.
+                <Route path=path!("/approvals/:id/remind") view=ApprovalPage ssr=SsrMode::Async />
+                <Route path=path!("/approvals/:id/withdraw") view=ApprovalPage ssr=SsrMode::Async />
+                <Route path=path!("/approvals/:id/take-back") view=ApprovalPage ssr=SsrMode::Async />
+                <Route path=path!("/settings/workspace/approvals") view=ApprovalRulesPage ssr=SsrMode::Async />
                 <Route path=path!("/admin") view=WorkspacesPage ssr=SsrMode::Async />
                 <Route path=path!("/admin/people") view=PeoplePage ssr=SsrMode::Async />
                 <Route path=path!("/admin/people/:id/reset-factors") view=ResetFactorsPage ssr=SsrMode::Async />

@@ -12,6 +12,7 @@ use axum::{
 
 use super::{Viewer, viewer};
 use crate::{
+    approvals,
     error::{UiError, UiErrorKind},
     keys::policy,
     plans,
@@ -55,6 +56,10 @@ const READ_MEMBERS: Access = Access::Any(workspaces::policy::READERS);
 const MANAGE: Access = Access::Any(&[Admin]);
 const READ_SETTINGS: Access = Access::Any(&[Auditor, Admin]);
 const READ_PLANS: Access = Access::Any(plans::policy::READERS);
+/// Approving and rejecting.
+const DECIDE: Access = Access::Any(approvals::policy::DECIDERS);
+/// Whose requests there are: developers' about keys, admins' about people and rules.
+const ASK: Access = Access::Any(&[Developer, Admin]);
 const HAND_OVER: Access = Access::Any(&[Owner]);
 
 const fn get(path: &'static str, access: Access) -> Route {
@@ -165,6 +170,15 @@ pub const ROUTES: &[Route] = &[
     post("/settings/workspace/leave", Access::SignedIn),
     get("/ownership/{id}", Access::SignedIn),
     post("/ownership/{id}", Access::SignedIn),
+    // Which of them, beyond one's own, is the page's to judge.
+    get("/approvals", READ_KEYS),
+    get("/approvals/{id}", READ_KEYS),
+    post("/approvals/{id}", DECIDE),
+    post("/approvals/{id}/remind", ASK),
+    post("/approvals/{id}/withdraw", ASK),
+    post("/approvals/{id}/take-back", DECIDE),
+    get("/settings/workspace/approvals", READ_SETTINGS),
+    post("/settings/workspace/approvals", MANAGE),
     get("/plans", READ_PLANS),
     post("/plans", MANAGE),
     get("/plans/withdraw", MANAGE),

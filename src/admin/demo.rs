@@ -237,6 +237,7 @@ async fn sample(state: &AppState) -> Result<(), AppError> {
         address: None,
         session: None,
         unread: 0,
+        waiting: 0,
         workspace: Some(ViewerWorkspace {
             id: workspace_id.clone(),
             name: WORKSPACE.to_owned(),

@@ -8,8 +8,12 @@
 
 pub mod asked;
 pub mod ops;
+pub mod page;
 pub mod policy;
+pub mod post;
 pub mod request;
 pub mod risk;
 pub mod settings;
 pub mod store;
+#[cfg(test)]
+mod tests;

@@ -16,7 +16,7 @@ use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer, timeout::Timeout
 use super::{PATIENCE, assets, headers, page, request_id, state::AppState};
 use crate::{
     accounts::{self, ROUTES, factors::passkey_post, guard, session, viewer},
-    admin,
+    admin, approvals,
     error::{UiError, UiErrorKind},
     keys, mail, notices, plans, workspaces,
 };
@@ -84,6 +84,11 @@ pub fn router(state: &AppState) -> Router {
             (_, "/settings/workspace/transfer") => form(workspaces::post::offer),
             (_, "/settings/workspace/leave") => form(workspaces::post::leave),
             (_, "/ownership/{id}") => form(workspaces::post::answer_offer),
+            (_, "/approvals/{id}") => form(approvals::post::decide),
+            (_, "/approvals/{id}/remind") => form(approvals::post::remind),
+            (_, "/approvals/{id}/withdraw") => form(approvals::post::withdraw),
+            (_, "/approvals/{id}/take-back") => form(approvals::post::take_back),
+            (_, "/settings/workspace/approvals") => form(approvals::post::change_rules),
             (_, "/plans") => form(plans::post::request),
             (_, "/plans/withdraw") => form(plans::post::withdraw),
             (_, "/admin/plans/{id}/approve") => form(plans::post::approve),
