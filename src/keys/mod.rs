@@ -10,9 +10,13 @@
 pub mod allow;
 pub mod api;
 #[cfg(feature = "ssr")]
+pub mod differences;
+#[cfg(feature = "ssr")]
 pub mod four_eyes;
 #[cfg(feature = "ssr")]
 pub mod life;
+#[cfg(all(test, feature = "ssr"))]
+mod manage_tests;
 #[cfg(feature = "ssr")]
 pub mod money;
 #[cfg(feature = "ssr")]

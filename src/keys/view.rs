@@ -3,14 +3,20 @@
 use std::collections::HashMap;
 
 use super::{
-    policy,
+    allow::ListKind,
+    money, policy,
     store::KeyRow,
+    terms::{Expiry, Terms},
     types::{KeyPlateInfo, KeySummary},
 };
 use crate::{
     accounts::Viewer,
     profiles::Profile,
     server::clock::{HOUR, Millis},
+    ui::{
+        statement::{Grant, Statement},
+        time,
+    },
 };
 
 /// Bars of a sparkline.
@@ -75,6 +81,59 @@ pub fn summary(
             .map(|i| this_hour - i64::try_from(HOURS - 1 - i).unwrap_or(0))
             .map(|hour| counts.get(&(row.id.clone(), hour)).copied().unwrap_or(0))
             .collect(),
-        may_revoke: row.ended_at.is_none() && policy::may_revoke(viewer, row.owner_id.as_deref()),
+        may_revoke: !row.state(now).has_ended()
+            && policy::may_revoke(viewer, row.owner_id.as_deref()),
+    }
+}
+
+/// What a key with these terms may do: the one sentence, wherever it is said.
+pub fn statement(profile: &Profile, terms: &Terms, zone: &str) -> Statement {
+    let mut may: Vec<Grant> = Vec::new();
+    for scope in profile.scopes().filter(|s| terms.scopes.contains(&s.id)) {
+        match may.iter_mut().find(|grant| grant.verb == scope.verb) {
+            Some(grant) => grant.objects.push(scope.noun.clone()),
+            None => may.push(Grant {
+                verb: scope.verb.clone(),
+                objects: vec![scope.noun.clone()],
+            }),
+        }
+    }
+    // What the catalogue has lost is still granted, and said by its id.
+    let lost = terms.scopes.iter().map(String::as_str);
+    may.extend(Grant::from_scopes(
+        lost.filter(|id| profile.scope(id).is_none()),
+    ));
+    let listed = |kind| {
+        let entries = terms.allow.iter().filter(|entry| entry.kind == kind);
+        u64::try_from(entries.count()).unwrap_or(u64::MAX)
+    };
+    Statement {
+        may,
+        moves_money: policy::moves_money(profile, &terms.scopes),
+        per_request: amount(profile, terms, terms.limits.max_amount).unwrap_or_default(),
+        per_day: amount(profile, terms, terms.limits.max_daily).unwrap_or_default(),
+        addresses: listed(ListKind::Ip),
+        domains: listed(ListKind::Domain),
+        rate: String::new(),
+        until: until(terms.expiry, zone).unwrap_or_default(),
+    }
+}
+
+/// An amount in the currency of the limits.
+pub fn amount(profile: &Profile, terms: &Terms, amount: Option<i64>) -> Option<String> {
+    let (amount, id) = (amount?, terms.limits.currency.as_deref().unwrap_or("?"));
+    Some(match profile.currency(id) {
+        Some(currency) => money::words(amount, currency),
+        None => format!("{amount} of the smallest unit of {id}"),
+    })
+}
+
+/// The end, as it follows "until"; none if there is none.
+pub fn until(expiry: Expiry, zone: &str) -> Option<String> {
+    match expiry {
+        Expiry::Never => None,
+        Expiry::At(at) => Some(time::date(at, zone)),
+        Expiry::Days(1) => Some("a day after its secret is made".to_owned()),
+        Expiry::Days(days) => Some(format!("{days} days after its secret is made")),
     }
 }

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use super::plate;
 use crate::keys::{
     api::{key_detail, key_form},
-    ops::Creation,
+    ops::{Created, Creation},
     samples,
     secret::PlainKey,
     types::{KeyFormOptions, KeySummary},
@@ -47,11 +47,9 @@ pub fn NewKeyPage() -> impl IntoView {
     };
     loaded(load, |(here, options, shown, answer)| {
         match (answer.key(), shown) {
-            (Some(Creation::Created(created)), Some(detail)) => secret_moment(
-                &here,
-                &detail.key,
-                created.secret.as_ref().map_or("", PlainKey::expose),
-            ),
+            (Some(Creation::Created(created)), Some(detail)) => {
+                secret_moment(&here, &detail.key, created)
+            }
             (Some(Creation::AlreadyShown { .. }), Some(detail)) => {
                 already_shown(&here, &detail.key)
             }
@@ -156,7 +154,7 @@ fn key_form_page(here: &Here, options: KeyFormOptions, answer: &Answer) -> AnyVi
     )
 }
 
-fn groups(options: &KeyFormOptions) -> Vec<ScopeGroup> {
+pub(super) fn groups(options: &KeyFormOptions) -> Vec<ScopeGroup> {
     options
         .groups
         .iter()
@@ -184,7 +182,7 @@ fn groups(options: &KeyFormOptions) -> Vec<ScopeGroup> {
         .collect()
 }
 
-fn presets(options: &KeyFormOptions) -> Vec<Preset> {
+pub(super) fn presets(options: &KeyFormOptions) -> Vec<Preset> {
     options
         .presets
         .iter()
@@ -196,7 +194,8 @@ fn presets(options: &KeyFormOptions) -> Vec<Preset> {
 }
 
 /// The one sight of the secret. Behind it lies the key's page, where Done leads.
-fn secret_moment(here: &Here, key: &KeySummary, secret: &str) -> AnyView {
+pub(super) fn secret_moment(here: &Here, key: &KeySummary, created: &Created) -> AnyView {
+    let secret = created.secret.as_ref().map_or("", PlainKey::expose);
     let state = match page::state() {
         Ok(state) => state,
         Err(error) => return frame::error_page(&error),
@@ -229,6 +228,7 @@ fn secret_moment(here: &Here, key: &KeySummary, secret: &str) -> AnyView {
                 env=plate.environment_word.clone()
                 live=plate.live
                 secret=secret.to_owned()
+                public_key=created.public_key.clone().unwrap_or_default()
                 variable=samples::variable(&state.profile)
                 action=format!("/keys/{key_id}")
             >
