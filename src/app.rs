@@ -34,7 +34,10 @@ use crate::{
     approvals::page::{ApprovalPage, ApprovalRulesPage, ApprovalsPage},
     audit::page::AuditPage,
     frame,
-    keys::page::{KeyDetailPage, KeysPage, NewKeyPage, RevealPage, RevokePage},
+    keys::page::{
+        CutPage, DisableKeyPage, EditKeyPage, EnableKeyPage, HideKeyPage, KeyDetailPage, KeysPage,
+        MetaPage, NewKeyPage, OwnerPage, RevealPage, RevokePage, RotatePage, WithdrawKeyPage,
+    },
     mail::page::{MailListPage, MailPage},
     notices::page::{NoticeSettingsPage, NoticesPage},
     plans::page::{
@@ -90,6 +93,15 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/keys/:id") view=KeyDetailPage ssr=SsrMode::Async />
                 <Route path=path!("/keys/:id/reveal") view=RevealPage ssr=SsrMode::Async />
                 <Route path=path!("/keys/:id/revoke") view=RevokePage ssr=SsrMode::Async />
+                <Route path=path!("/keys/:id/edit") view=EditKeyPage ssr=SsrMode::Async />
+                <Route path=path!("/keys/:id/meta") view=MetaPage ssr=SsrMode::Async />
+                <Route path=path!("/keys/:id/rotate") view=RotatePage ssr=SsrMode::Async />
+                <Route path=path!("/keys/:id/cut") view=CutPage ssr=SsrMode::Async />
+                <Route path=path!("/keys/:id/disable") view=DisableKeyPage ssr=SsrMode::Async />
+                <Route path=path!("/keys/:id/enable") view=EnableKeyPage ssr=SsrMode::Async />
+                <Route path=path!("/keys/:id/withdraw") view=WithdrawKeyPage ssr=SsrMode::Async />
+                <Route path=path!("/keys/:id/hide") view=HideKeyPage ssr=SsrMode::Async />
+                <Route path=path!("/keys/:id/owner") view=OwnerPage ssr=SsrMode::Async />
                 <Route path=path!("/logs") view=LogsPage ssr=SsrMode::Async />
                 <Route path=path!("/logs/:id") view=RequestPage ssr=SsrMode::Async />
                 <Route path=path!("/audit") view=AuditPage ssr=SsrMode::Async />

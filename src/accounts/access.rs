@@ -51,6 +51,10 @@ const READ_AUDIT: Access = Access::Any(&[Auditor, Admin]);
 const MAKE_KEYS: Access = Access::Any(&[Developer]);
 /// Checkers may stop any key, developers their own; which key is the operation's to judge.
 const STOP_KEYS: Access = Access::Any(&[Developer, Checker]);
+/// Also an operator who acts in the workspace, who is an admin there and nothing else.
+const HALT_KEYS: Access = Access::Any(&[Developer, Checker, Admin]);
+/// Developers their own; what an operator stopped, an operator who acts here.
+const ENABLE_KEYS: Access = Access::Any(&[Developer, Admin]);
 const READ_MEMBERS: Access = Access::Any(workspaces::policy::READERS);
 /// Members, invitations, plans and the workspace itself.
 const MANAGE: Access = Access::Any(&[Admin]);
@@ -138,6 +142,24 @@ pub const ROUTES: &[Route] = &[
     post("/keys/{id}/reveal", MAKE_KEYS),
     get("/keys/{id}/revoke", STOP_KEYS),
     post("/keys/{id}/revoke", STOP_KEYS),
+    get("/keys/{id}/edit", MAKE_KEYS),
+    post("/keys/{id}/edit", MAKE_KEYS),
+    get("/keys/{id}/meta", MAKE_KEYS),
+    post("/keys/{id}/meta", MAKE_KEYS),
+    get("/keys/{id}/rotate", MAKE_KEYS),
+    post("/keys/{id}/rotate", MAKE_KEYS),
+    get("/keys/{id}/cut", HALT_KEYS),
+    post("/keys/{id}/cut", HALT_KEYS),
+    get("/keys/{id}/disable", HALT_KEYS),
+    post("/keys/{id}/disable", HALT_KEYS),
+    get("/keys/{id}/enable", ENABLE_KEYS),
+    post("/keys/{id}/enable", ENABLE_KEYS),
+    get("/keys/{id}/withdraw", MAKE_KEYS),
+    post("/keys/{id}/withdraw", MAKE_KEYS),
+    get("/keys/{id}/hide", MAKE_KEYS),
+    post("/keys/{id}/hide", MAKE_KEYS),
+    get("/keys/{id}/owner", MANAGE),
+    post("/keys/{id}/owner", MANAGE),
     get("/logs", READ_KEYS),
     get("/logs/{id}", READ_KEYS),
     get("/audit", READ_AUDIT),

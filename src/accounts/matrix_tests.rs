@@ -88,6 +88,13 @@ fn sample(app: &TestApp, path: &str, own: &Things, foreign: &Things) -> Sample {
         "/keys/{id}" | "/keys/{id}/revoke" => of("key", |things| &things.key),
         "/keys/{id}/reveal" => of("key", |things| &things.key),
         path if path.starts_with("/approvals/{id}") => of("apr", |things| &things.approval),
+        "/keys/{id}/edit" | "/keys/{id}/meta" | "/keys/{id}/rotate" | "/keys/{id}/cut" => {
+            of("key", |things| &things.key)
+        }
+        "/keys/{id}/disable" | "/keys/{id}/enable" | "/keys/{id}/withdraw" => {
+            of("key", |things| &things.key)
+        }
+        "/keys/{id}/hide" | "/keys/{id}/owner" => of("key", |things| &things.key),
         "/logs/{id}" => of("req", |things| &things.request),
         "/members/{id}/roles" | "/members/{id}/remove" => of("usr", |things| &things.member),
         "/members/invitations/{id}/renew" | "/members/invitations/{id}/withdraw" => {

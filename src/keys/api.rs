@@ -236,16 +236,18 @@ pub async fn revoke_consequences(id: String) -> Result<Consequences, UiError> {
         let row = store::find(&mut reader, workspace, &id)
             .await?
             .ok_or_else(AppError::not_found)?;
-        if row.ended_at.is_some() {
+        let now = state.clock.now();
+        let in_use = row.state(now) == super::types::KeyState::Active;
+        if row.state(now).has_ended() {
             return Err(AppError::told(
                 UiErrorKind::Conflict,
-                "This key was revoked before. There is nothing to do.",
+                "This key has ended before. There is nothing to do.",
             ));
         }
         if !policy::may_revoke(&viewer, row.owner_id.as_deref()) {
             return Err(AppError::Told(policy::not_yours()));
         }
-        let since = state.clock.now() - HOUR;
+        let since = now - HOUR;
         let (requests, addresses) =
             usage::store::recent_use(&mut reader, workspace, &id, since).await?;
         let plate = view::plate(
@@ -262,6 +264,7 @@ pub async fn revoke_consequences(id: String) -> Result<Consequences, UiError> {
             requests_last_hour: requests,
             addresses_last_hour: addresses,
             last_used_at: row.last_used_at,
+            may_disable: in_use && policy::may_disable(&viewer, row.owner_id.as_deref()),
         })
     };
     load.await.map_err(AppError::into_ui)

@@ -12,11 +12,15 @@ pub mod api;
 #[cfg(all(test, feature = "ssr"))]
 mod create_tests;
 #[cfg(feature = "ssr")]
+pub mod differences;
+#[cfg(feature = "ssr")]
 pub mod draft;
 #[cfg(feature = "ssr")]
 pub mod four_eyes;
 #[cfg(feature = "ssr")]
 pub mod life;
+#[cfg(all(test, feature = "ssr"))]
+mod manage_tests;
 #[cfg(feature = "ssr")]
 pub mod money;
 #[cfg(feature = "ssr")]

@@ -499,6 +499,19 @@ pub fn may_disable(viewer: &Viewer, owner_id: Option<&str>) -> bool {
     viewer.acting.is_some() || may_revoke(viewer, owner_id)
 }
 
+/// Who hands keys to others: an admin who is a member. An operator who acts here decides about nobody's keys.
+pub fn may_give(viewer: &Viewer) -> bool {
+    viewer.has(Role::Admin) && viewer.acting.is_none()
+}
+
+/// What somebody is told who may not hand keys over.
+pub fn no_giver() -> UiError {
+    UiError::new(
+        UiErrorKind::NotAllowed,
+        "An admin of the workspace hands keys over. An operator who acts in it can stop them.",
+    )
+}
+
 /// What somebody is told who may not do that with this key.
 pub fn not_yours() -> UiError {
     UiError::new(

@@ -172,6 +172,8 @@ pub struct Consequences {
     pub last_used_at: Option<i64>,
     /// Live keys are revoked by typing their label.
     pub asks_for_label: bool,
+    /// It is in use, and this person may stop it instead.
+    pub may_disable: bool,
 }
 
 /// What the form for a new key offers.

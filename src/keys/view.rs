@@ -3,20 +3,14 @@
 use std::collections::HashMap;
 
 use super::{
-    allow::ListKind,
-    money, policy,
+    policy,
     store::KeyRow,
-    terms::{Expiry, Terms},
     types::{KeyPlateInfo, KeySummary},
 };
 use crate::{
     accounts::Viewer,
     profiles::Profile,
     server::clock::{HOUR, Millis},
-    ui::{
-        statement::{Grant, Statement},
-        time,
-    },
 };
 
 /// Bars of a sparkline.
@@ -51,55 +45,6 @@ pub fn plate(
     }
 }
 
-/// What a key with these terms may do, as the one sentence that every page says of it. Dates are of `zone`.
-pub fn statement(profile: &Profile, terms: &Terms, zone: &str) -> Statement {
-    let mut may: Vec<Grant> = Vec::new();
-    for scope in profile
-        .scopes()
-        .filter(|scope| terms.scopes.contains(&scope.id))
-    {
-        match may.iter_mut().find(|grant| grant.verb == scope.verb) {
-            Some(grant) => grant.objects.push(scope.noun.clone()),
-            None => may.push(Grant {
-                verb: scope.verb.clone(),
-                objects: vec![scope.noun.clone()],
-            }),
-        }
-    }
-    let listed = |kind: ListKind| {
-        let count = terms.allow.iter().filter(|entry| entry.kind == kind);
-        u64::try_from(count.count()).unwrap_or(u64::MAX)
-    };
-    Statement {
-        may,
-        moves_money: policy::moves_money(profile, &terms.scopes),
-        per_request: amount(profile, terms, terms.limits.max_amount),
-        per_day: amount(profile, terms, terms.limits.max_daily),
-        addresses: listed(ListKind::Ip),
-        domains: listed(ListKind::Domain),
-        rate: String::new(),
-        until: match terms.expiry {
-            Expiry::Never => String::new(),
-            Expiry::Days(days) => format!(
-                "{} after its secret is made",
-                time::count(u64::from(days), "day", "days")
-            ),
-            Expiry::At(at) => time::date(at, zone),
-        },
-    }
-}
-
-/// An amount of the terms' currency in words; empty if there is none.
-pub fn amount(profile: &Profile, terms: &Terms, amount: Option<i64>) -> String {
-    let currency = terms.limits.currency.as_deref();
-    match (amount, currency.and_then(|id| profile.currency(id))) {
-        (Some(amount), Some(currency)) => money::words(amount, currency),
-        // A currency that the profile no longer names is said as it was kept.
-        (Some(amount), None) => format!("{} {amount}", currency.unwrap_or("?")),
-        (None, _) => String::new(),
-    }
-}
-
 /// A key with its requests by hour, which `counts` holds for all keys of the list.
 pub fn summary(
     profile: &Profile,
@@ -130,6 +75,7 @@ pub fn summary(
             .map(|i| this_hour - i64::try_from(HOURS - 1 - i).unwrap_or(0))
             .map(|hour| counts.get(&(row.id.clone(), hour)).copied().unwrap_or(0))
             .collect(),
-        may_revoke: row.ended_at.is_none() && policy::may_revoke(viewer, row.owner_id.as_deref()),
+        may_revoke: !row.state(now).has_ended()
+            && policy::may_revoke(viewer, row.owner_id.as_deref()),
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     db::Reader,
     error::UiError,
     frame::{self, Head, Here, Span, framed, loaded},
-    keys::{self, store::KeyRow, terms::Terms, types::KeyState, view::statement},
+    keys::{self, differences, statement, store::KeyRow, terms::Terms, types::KeyState},
     profiles::Profile,
     server::{
         error::AppError,
@@ -291,7 +291,7 @@ fn detail_page(detail: &Detail) -> Result<AnyView, AppError> {
             "What it may do",
             view! {
                 <div class="card p-4">
-                    <StatementView statement=statement(profile, terms, zone) />
+                    <StatementView statement=statement::of_key(profile, terms, zone) />
                 </div>
             },
         )
@@ -380,7 +380,7 @@ fn changes(detail: &Detail) -> Result<Option<AnyView>, AppError> {
         Asked::NewKey { key } => compared(detail, profile, &key.terms),
         Asked::ChangeKey { before, after, .. } => Some(rows(
             "What changes",
-            difference::of_terms(profile, before, after, zone),
+            differences::of_terms(profile, before, after, zone),
         )),
         Asked::EnableKey { .. } => None,
         Asked::GiveRole { was, roles } => Some(rows(
@@ -403,7 +403,7 @@ fn compared(detail: &Detail, profile: &Profile, wanted: &Terms) -> Option<AnyVie
     let other = picked
         .and_then(|id| detail.comparable.iter().find(|key| key.id == id))
         .or(detail.comparable.first())?;
-    let rows = difference::of_terms(profile, &other.terms(), wanted, &detail.here.zone);
+    let rows = differences::of_terms(profile, &other.terms(), wanted, &detail.here.zone);
     let options = detail
         .comparable
         .iter()

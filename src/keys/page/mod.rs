@@ -1,15 +1,23 @@
-//! The pages of keys: the list here, the form and the secret's one moment, a key's own page, revoking.
+//! The pages of keys: the list here, the form and the secret's one moment, a key's own page, and what is done to one key.
 
 mod create;
 mod detail;
+mod edit;
+mod one;
 mod reveal;
 mod revoke;
+mod rotate;
 mod secret;
 
 pub use create::NewKeyPage;
 pub use detail::KeyDetailPage;
+pub use edit::EditKeyPage;
+pub use one::{
+    CutPage, DisableKeyPage, EnableKeyPage, HideKeyPage, MetaPage, OwnerPage, WithdrawKeyPage,
+};
 pub use reveal::RevealPage;
 pub use revoke::RevokePage;
+pub use rotate::RotatePage;
 
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
