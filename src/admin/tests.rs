@@ -5,9 +5,23 @@ use std::os::unix::fs::PermissionsExt;
 use clap::Parser;
 use serde_json::Value;
 
-use super::commands::{self, Admin};
+use super::{
+    commands::{self, Admin},
+    demo,
+};
 use crate::{
-    db::testing::{self, Engine},
+    accounts::{
+        self,
+        page::{DEMO_PASSWORD, DEMO_PEOPLE},
+    },
+    approvals, audit,
+    db::testing::{self, Engine, TestDb},
+    gateway::judge::{Code, order},
+    keys::{
+        store::{KeyRow, find},
+        types::KeyState,
+    },
+    profiles::Profile,
     server::{
         clock::Rng,
         secrets::{self, SecretsError},
@@ -147,4 +161,85 @@ async fn the_secrets_file_belongs_to_one_database() {
         secrets::load(&test.db, &path, &rng).await,
         Err(SecretsError::Permissions(_))
     ));
+}
+
+/// Fills an empty database as `latchkey demo` does, and looks at what a visitor finds.
+async fn demo_is_whole(test: TestDb, profile: &str) {
+    let app = TestApp::start_as(test, Profile::load(profile).expect("it loads")).await;
+    demo::fill(&app.state)
+        .await
+        .map_err(|failed| failed.0)
+        .expect("filled");
+    let now = app.clock.now();
+    let mut reader = app.state.db.read().await.expect("a reader");
+    let ada = accounts::store::by_email(&mut reader, DEMO_PEOPLE[0].1)
+        .await
+        .expect("read")
+        .expect("Ada");
+    let keys = keys(&app).await;
+    for state in KeyState::ALL {
+        assert!(
+            keys.iter().any(|key| key.state(now) == state),
+            "{profile}: no key is {state:?}"
+        );
+    }
+    assert!(
+        keys.iter()
+            .any(|key| key.state(now) == KeyState::Approved
+                && key.owner_id.as_ref() == Some(&ada.id)),
+        "{profile}: Ada has nothing to reveal"
+    );
+    let ends = |days: i64| now + days * DAY..now + (days + 1) * DAY;
+    assert!(
+        keys.iter()
+            .any(|key| key.expires_at.is_some_and(|at| ends(6).contains(&at)))
+    );
+    let active = |key: &KeyRow| key.state(now) == KeyState::Active;
+    assert_eq!(
+        keys.iter()
+            .any(|key| active(key) && key.expires_at.is_none()),
+        app.state.profile.expiry.never
+    );
+    assert!(
+        keys.iter().any(|key| !key.allow().is_empty())
+            && keys.iter().any(|key| !key.meta().is_empty())
+    );
+    assert_eq!(
+        keys.iter().any(|key| key.limits().max_daily.is_some()),
+        !app.state.profile.currencies.is_empty()
+    );
+    if let Some(max) = app.state.profile.max_active_keys {
+        let alive = keys
+            .iter()
+            .filter(|key| !key.state(now).has_ended())
+            .count();
+        assert!(
+            alive + 4 <= max as usize,
+            "{profile}: {alive} of {max} keys"
+        );
+    }
+
+    let workspace = &keys[0].workspace_id;
+    let open = approvals::store::open(&mut reader, workspace, now)
+        .await
+        .expect("read");
+    assert!(open.len() >= 3, "{profile}: {} requests", open.len());
+    let mut asked: Vec<&str> = open.iter().map(|row| row.kind.as_str()).collect();
+    asked.sort_unstable();
+    assert_eq!(asked, ["change_key", "enable_key", "new_key"]);
+    let bo = app.sign_in(DEMO_PEOPLE[1].1, DEMO_PASSWORD).await;
+    for row in &open {
+        let standing =
+            approvals::ops::standing(&mut reader, &app.state, &app.viewer(&bo), true, row);
+        assert!(
+            standing.await.expect("read").is_ok(),
+            "{profile}: {}",
+            row.title
+        );
+    }
+    let found = audit::verify(&mut reader).await.expect("read");
+    assert!(found.ok && found.entries > 40, "{profile}: {found:?}");
+    drop(reader);
+    let page = app.get("/keys", Some(&bo)).await;
+    assert_eq!(page.status, StatusCode::OK, "{profile}");
 }
