@@ -153,6 +153,7 @@ async fn sample(state: &AppState) -> Result<(), AppError> {
             address: None,
             session: None,
             unread: 0,
+            waiting: 0,
             workspace: (!roles.is_empty()).then(|| ViewerWorkspace {
                 id: workspace_id.clone(),
                 name: WORKSPACE.to_owned(),
