@@ -114,6 +114,9 @@ fn every_change_to_keys_people_or_tokens_is_recorded() {
                     "end(state, &mut tx",
                     "end_acts(&mut tx",
                     "reset_and_record(",
+                    "put_roles(&mut tx",
+                    "put_terms(&mut tx",
+                    "set_policy(",
                 ]
                 .iter()
                 .any(|call| body.contains(call));

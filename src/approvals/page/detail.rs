@@ -146,7 +146,7 @@ async fn read(
     } else {
         Vec::new()
     };
-    let checkers = members
+    let mut checkers: Vec<String> = members
         .iter()
         .filter(|member| {
             member.grants.at(here.now).include(Role::Checker)
@@ -155,6 +155,7 @@ async fn read(
         })
         .map(|member| member.name.clone())
         .collect();
+    checkers.sort();
     let find = |id: &str| members.iter().find(|member| member.id == id).cloned();
     Ok(Detail {
         maker: find(&row.requested_by),
