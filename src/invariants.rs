@@ -115,6 +115,7 @@ fn every_change_to_keys_people_or_tokens_is_recorded() {
                     "end_acts(&mut tx",
                     "reset_and_record(",
                     "put_roles(&mut tx",
+                    "reveal_in(state, &mut tx",
                     "put_terms(&mut tx",
                     "set_policy(",
                 ]
