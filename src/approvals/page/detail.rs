@@ -497,14 +497,17 @@ fn facts(detail: &Detail) -> Vec<Fact> {
             .map(|key| {
                 view! {
                     <li>
-                        <a class="link" href=format!("/keys/{}", key.id)>
+                        <a class="link inline-block min-h-6" href=format!("/keys/{}", key.id)>
                             {key.label.clone()}
                         </a>
                     </li>
                 }
             })
             .collect_view();
-        facts.push(Fact::new("Their other keys", view! { <ul>{links}</ul> }));
+        facts.push(Fact::new(
+            "Their other keys",
+            view! { <ul class="space-y-1">{links}</ul> },
+        ));
     }
     match &detail.asked {
         Asked::GiveRole { .. } => facts.push(Fact::new(
