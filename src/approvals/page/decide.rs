@@ -16,7 +16,7 @@ use crate::{
     ui::{
         button::{Button, Kind, LinkButton},
         form::{FieldState, TextArea},
-        time::{absolute, clock, relative},
+        time::{absolute, hour, relative},
     },
     workspaces::Role,
 };
@@ -199,7 +199,7 @@ fn own(detail: &Detail, reason: &'static str) -> AnyView {
     });
     let words = format!(
         "You asked for it at {}; a second person has to agree. {} can. It lapses on {}.",
-        clock(row.requested_at, &here.zone),
+        hour(row.requested_at, &here.zone),
         either(&detail.checkers, " or "),
         absolute(row.lapses_at, &here.zone)
     );
@@ -241,7 +241,7 @@ fn over(detail: &Detail) -> AnyView {
             format!("{maker} was told why."),
         ),
         Some("withdrawn") => (
-            format!("{maker} withdrew this at {}.", clock(at, &here.zone)),
+            format!("{maker} withdrew this at {}.", hour(at, &here.zone)),
             "There is nothing to decide.".to_owned(),
         ),
         Some("lapsed") => (

@@ -146,7 +146,7 @@ async fn read(
     } else {
         Vec::new()
     };
-    let checkers = members
+    let mut checkers: Vec<String> = members
         .iter()
         .filter(|member| {
             member.grants.at(here.now).include(Role::Checker)
@@ -155,6 +155,7 @@ async fn read(
         })
         .map(|member| member.name.clone())
         .collect();
+    checkers.sort();
     let find = |id: &str| members.iter().find(|member| member.id == id).cloned();
     Ok(Detail {
         maker: find(&row.requested_by),
@@ -496,14 +497,17 @@ fn facts(detail: &Detail) -> Vec<Fact> {
             .map(|key| {
                 view! {
                     <li>
-                        <a class="link" href=format!("/keys/{}", key.id)>
+                        <a class="link inline-block min-h-6" href=format!("/keys/{}", key.id)>
                             {key.label.clone()}
                         </a>
                     </li>
                 }
             })
             .collect_view();
-        facts.push(Fact::new("Their other keys", view! { <ul>{links}</ul> }));
+        facts.push(Fact::new(
+            "Their other keys",
+            view! { <ul class="space-y-1">{links}</ul> },
+        ));
     }
     match &detail.asked {
         Asked::GiveRole { .. } => facts.push(Fact::new(

@@ -133,12 +133,14 @@ async fn other_checkers(
     except: &str,
     now: Millis,
 ) -> Result<Vec<String>, AppError> {
-    Ok(view::members(reader, workspace_id)
+    let mut names: Vec<String> = view::members(reader, workspace_id)
         .await?
         .into_iter()
         .filter(|member| member.id != except && member.grants.at(now).include(Role::Checker))
         .map(|member| member.name)
-        .collect())
+        .collect();
+    names.sort();
+    Ok(names)
 }
 
 /// "Bo", "Bo or Chi", "Bo, Chi or Dee".

@@ -162,7 +162,7 @@ async fn who_agrees(
     {
         return Ok(None);
     }
-    let names: Vec<String> = view::members(reader, workspace)
+    let mut names: Vec<String> = view::members(reader, workspace)
         .await?
         .into_iter()
         .filter(|member| {
@@ -170,6 +170,7 @@ async fn who_agrees(
         })
         .map(|member| member.name)
         .collect();
+    names.sort();
     Ok(match names.split_last() {
         None => None,
         Some((last, rest)) => {
