@@ -751,7 +751,7 @@ pub async fn run_out(reader: &mut Reader, now: Millis, limit: i64) -> Result<Vec
 }
 
 /// Keys that end before `until` and whose people were last reminded with more days to go than `days`: the housekeeper's
-/// work too.
+/// work too. Whoever makes a key for a week needs not hear at once that a week is left.
 pub async fn to_remind(
     reader: &mut Reader,
     now: Millis,
@@ -764,7 +764,9 @@ pub async fn to_remind(
         KeyRow,
         select_key!(
             "where k.ended_at is null and k.state in ('active', 'disabled') and k.expires_at > $1 and k.expires_at <= $2
-               and (k.reminded_days is null or k.reminded_days > $3) order by k.id limit $4"
+               and (k.reminded_days is null or k.reminded_days > $3)
+               and k.expires_at - coalesce(k.revealed_at, k.created_at) > cast($2 as bigint) - cast($1 as bigint)
+             order by k.id limit $4"
         ),
         now,
         until,
