@@ -349,7 +349,7 @@ pub async fn set_revealed(
     Ok(())
 }
 
-/// A key's secrets, the newest first.
+/// A key's secrets, the present one first, then the newest.
 pub async fn secrets(
     reader: &mut Reader,
     workspace_id: &str,
@@ -359,7 +359,8 @@ pub async fn secrets(
         reader,
         SecretRow,
         "select id, secret_hash, secret_start, secret_end, public_key, created_at, replaced_at, ends_at
-         from key_secrets where workspace_id = $1 and key_id = $2 order by id desc",
+         from key_secrets where workspace_id = $1 and key_id = $2
+         order by case when replaced_at is null then 0 else 1 end, id desc",
         workspace_id,
         key_id
     )
