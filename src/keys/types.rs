@@ -141,26 +141,9 @@ pub struct KeyPage {
     pub older: Option<String>,
 }
 
-/// One line of a key's history.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct KeyEvent {
-    pub at: i64,
-    pub actor: String,
-    pub summary: String,
-}
-
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct KeyDetail {
     pub key: KeySummary,
-    /// What the key may do, in the catalogue's words: verb and noun.
-    pub powers: Vec<(String, String)>,
-    /// Whether any of that moves money.
-    pub moves_money: bool,
-    pub requests_24h: i64,
-    pub denied_24h: i64,
-    /// Let through after it was revoked. It is always none; the page says so from the record.
-    pub allowed_since_end: i64,
-    pub history: Vec<KeyEvent>,
 }
 
 /// What revoking a key would break.

@@ -7,7 +7,10 @@ use axum::{
 };
 
 use crate::{
-    accounts::step_up::{self, Action},
+    accounts::{
+        Viewer,
+        step_up::{self, Action},
+    },
     approvals,
     error::UiErrorKind,
     keys::{
@@ -184,6 +187,17 @@ pub async fn cut(Path(id): Path<String>, submission: Submission) -> Response {
         .await
 }
 
+/// Whose key it is not is not told what waits for it.
+fn nothing_waits(viewer: &Viewer, key: &KeyRow) -> AppError {
+    if !policy::may_manage(viewer, key.owner_id.as_deref()) {
+        return AppError::Told(policy::not_yours());
+    }
+    AppError::told(
+        UiErrorKind::Conflict,
+        "Nothing waits for this key any more. There is nothing to withdraw.",
+    )
+}
+
 /// Withdraws a key that waits; of one in use, the change that waits.
 pub async fn withdraw(Path(id): Path<String>, submission: Submission) -> Response {
     submission
@@ -202,12 +216,7 @@ pub async fn withdraw(Path(id): Path<String>, submission: Submission) -> Respons
                 let chosen = open
                     .iter()
                     .find(|row| asked.is_empty() || row.id == asked)
-                    .ok_or_else(|| {
-                        AppError::told(
-                            UiErrorKind::Conflict,
-                            "Nothing waits for this key any more. There is nothing to withdraw.",
-                        )
-                    })?;
+                    .ok_or_else(|| nothing_waits(viewer, &key))?;
                 approvals::ops::withdraw(state, viewer, &chosen.id).await?;
                 return Ok(done(&id, "withdrawn-change"));
             }
