@@ -35,8 +35,9 @@ use crate::{
     audit::page::AuditPage,
     frame,
     keys::page::{
-        CutPage, DisableKeyPage, EditKeyPage, EnableKeyPage, HideKeyPage, KeyDetailPage, KeysPage,
-        MetaPage, NewKeyPage, OwnerPage, RevealPage, RevokePage, RotatePage, WithdrawKeyPage,
+        BulkPage, CutPage, DisableKeyPage, EditKeyPage, EnableKeyPage, HideKeyPage, KeyDetailPage,
+        KeySecurityPage, KeysPage, MetaPage, NewKeyPage, OwnerPage, RevealPage, RevokeAllPage,
+        RevokePage, RotatePage, WithdrawKeyPage,
     },
     mail::page::{MailListPage, MailPage},
     notices::page::{NoticeSettingsPage, NoticesPage},
@@ -89,6 +90,9 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/address/confirmed") view=AddressConfirmedPage ssr=SsrMode::Async />
                 <Route path=path!("/dashboard") view=OverviewPage ssr=SsrMode::Async />
                 <Route path=path!("/keys") view=KeysPage ssr=SsrMode::Async />
+                <Route path=path!("/keys/bulk") view=BulkPage ssr=SsrMode::Async />
+                <Route path=path!("/keys/:id/security") view=KeySecurityPage ssr=SsrMode::Async />
+                <Route path=path!("/settings/workspace/revoke-all") view=RevokeAllPage ssr=SsrMode::Async />
                 <Route path=path!("/keys/new") view=NewKeyPage ssr=SsrMode::Async />
                 <Route path=path!("/keys/:id") view=KeyDetailPage ssr=SsrMode::Async />
                 <Route path=path!("/keys/:id/reveal") view=RevealPage ssr=SsrMode::Async />

@@ -86,6 +86,7 @@ fn sample(app: &TestApp, path: &str, own: &Things, foreign: &Things) -> Sample {
     };
     match path {
         "/keys/{id}" | "/keys/{id}/revoke" => of("key", |things| &things.key),
+        "/keys/{id}/security" => of("key", |things| &things.key),
         "/keys/{id}/reveal" => of("key", |things| &things.key),
         path if path.starts_with("/approvals/{id}") => of("apr", |things| &things.approval),
         "/keys/{id}/edit" | "/keys/{id}/meta" | "/keys/{id}/rotate" | "/keys/{id}/cut" => {

@@ -143,7 +143,7 @@ on_both_engines! {
         let someone = app.member(&workspace, &[Role::Owner]).await;
         let long = "x".repeat(60_000);
         for (path, fields, status) in [
-            ("/api/list_keys", [("environment", "a\0b"), ("tab", "active")], StatusCode::NOT_FOUND),
+            ("/api/overview", [("environment", "a\0b"), ("x", "")], StatusCode::NOT_FOUND),
             ("/api/overview", [("environment", "mars"), ("x", "")], StatusCode::NOT_FOUND),
             ("/api/key_detail", [("id", "a\0b"), ("x", "")], StatusCode::NOT_FOUND),
             ("/api/list_audit", [("before", "-1"), ("x", "")], StatusCode::OK),

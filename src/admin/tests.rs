@@ -223,6 +223,7 @@ async fn keys_of(app: &TestApp, workspace_id: &str) -> Vec<KeyRow> {
                 owner_id: None,
                 scope: None,
                 ends_before: None,
+                idle_since: None,
                 sort: Sort::Made,
                 after: None,
             };

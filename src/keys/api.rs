@@ -2,77 +2,8 @@
 
 use leptos::prelude::*;
 
-use super::types::{Consequences, FirstCall, KeyDetail, KeyFormOptions, KeyPage, KeyTab};
+use super::types::{Consequences, FirstCall, KeyDetail, KeyFormOptions};
 use crate::error::UiError;
-
-/// Keys of an environment, by tab.
-#[server(name = LoadListKeys, endpoint = "list_keys", prefix = "/api")]
-pub async fn list_keys(
-    environment: String,
-    tab: KeyTab,
-    search: Option<String>,
-    before: Option<String>,
-) -> Result<KeyPage, UiError> {
-    use super::{policy, store, view};
-    use crate::{
-        accounts::viewer,
-        server::{
-            clock::{DAY, is_id},
-            error::AppError,
-            page,
-        },
-    };
-    const ROWS: usize = 50;
-
-    let viewer = viewer::with_any_role(super::policy::READERS)?;
-    let state = page::state()?;
-    let environment = &page::environment(&state, &environment)?.id;
-    let load = async {
-        let now = state.clock.now();
-        let workspace = viewer.workspace_id();
-        let mut reader = state.db.read().await?;
-        let search = search
-            .filter(|text| !text.is_empty() && !text.contains('\0'))
-            .map(|text| text.chars().take(policy::MAX_LABEL).collect::<String>());
-        let after = match before.as_deref().filter(|id| is_id(id, "key")) {
-            Some(id) => store::find(&mut reader, workspace, id).await?,
-            None => None,
-        };
-        let filter = store::Filter {
-            workspace_id: workspace,
-            environment,
-            tab,
-            search: search.as_deref(),
-            owner_id: None,
-            scope: None,
-            ends_before: None,
-            sort: store::Sort::Used,
-            after: after.as_ref(),
-        };
-        let limit = i64::try_from(ROWS).unwrap_or(0) + 1;
-        let mut rows = store::list(&mut reader, filter, now, limit).await?;
-        let (active, pending, inactive) =
-            store::count(&mut reader, workspace, environment, now).await?;
-        let counts: view::Counts = store::hours(&mut reader, workspace, environment, now - DAY)
-            .await?
-            .into_iter()
-            .map(|(key, hour, count)| ((key, hour), count))
-            .collect();
-        let more = rows.len() > ROWS;
-        rows.truncate(ROWS);
-        Ok::<_, AppError>(KeyPage {
-            older: rows.last().filter(|_| more).map(|last| last.id.clone()),
-            rows: rows
-                .iter()
-                .map(|row| view::summary(&state.profile, &viewer, row, &counts, now))
-                .collect(),
-            active,
-            pending,
-            inactive,
-        })
-    };
-    load.await.map_err(AppError::into_ui)
-}
 
 /// One key, as lists show it.
 #[server(name = LoadKeyDetail, endpoint = "key_detail", prefix = "/api")]

@@ -20,6 +20,8 @@ pub mod four_eyes;
 #[cfg(feature = "ssr")]
 pub mod life;
 #[cfg(all(test, feature = "ssr"))]
+mod list_tests;
+#[cfg(all(test, feature = "ssr"))]
 mod manage_tests;
 #[cfg(feature = "ssr")]
 pub mod money;
@@ -35,6 +37,8 @@ pub mod post;
 mod samples;
 #[cfg(feature = "ssr")]
 pub mod secret;
+#[cfg(all(test, feature = "ssr"))]
+mod security_tests;
 #[cfg(feature = "ssr")]
 pub mod statement;
 #[cfg(feature = "ssr")]

@@ -819,7 +819,7 @@ pub async fn change(
         return Err(AppError::Told(policy::not_yours()));
     }
     changeable(&key, state.clock.now())?;
-    on_basis(&key, change)?;
+    on_basis(&key, &change.basis)?;
     let Outlook { split, waits } = outlook(&mut tx, state, &key, &change.terms).await?;
     if !split.widenings.is_empty() {
         let proof = proof.ok_or_else(|| {
@@ -876,8 +876,8 @@ pub async fn change(
 }
 
 /// Refuses a change of what the key was before somebody else changed it.
-pub fn on_basis(key: &KeyRow, change: &Change) -> Result<(), AppError> {
-    if basis(key) == change.basis {
+pub fn on_basis(key: &KeyRow, shown: &str) -> Result<(), AppError> {
+    if basis(key) == shown {
         return Ok(());
     }
     Err(AppError::told(

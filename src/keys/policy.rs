@@ -434,6 +434,14 @@ pub fn meta(text: &str) -> Result<Vec<(String, String)>, String> {
     Ok(pairs)
 }
 
+/// Whether keys of this platform can be bound to a list of that kind.
+pub const fn offers(profile: &Profile, kind: ListKind) -> bool {
+    match kind {
+        ListKind::Ip => profile.allow.addresses,
+        ListKind::Domain => profile.allow.domains,
+    }
+}
+
 /// Whether any of these scopes moves money.
 pub fn moves_money(profile: &Profile, scopes: &[String]) -> bool {
     flagged(profile, scopes, ScopeFlag::MovesMoney)
@@ -511,6 +519,10 @@ pub fn no_giver() -> UiError {
         "An admin of the workspace hands keys over. An operator who acts in it can stop them.",
     )
 }
+
+/// What an operator is told who acts in a workspace and would end all its keys.
+pub const NOT_AN_OPERATORS: &str =
+    "Its own admins alone can end every key of a workspace. As an operator you can suspend it.";
 
 /// What somebody is told who may not do that with this key.
 pub fn not_yours() -> UiError {

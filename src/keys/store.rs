@@ -568,6 +568,8 @@ pub struct Filter<'a> {
     pub scope: Option<&'a str>,
     /// Ends before this moment.
     pub ends_before: Option<Millis>,
+    /// Usable, and not used since this moment.
+    pub idle_since: Option<Millis>,
     pub sort: Sort,
     /// The last key of the page before.
     pub after: Option<&'a KeyRow>,
@@ -649,7 +651,9 @@ pub async fn list(
                and (cast($10 as text) is null or o.word > $10
                     or (o.word = $10 and (o.number > $11 or (o.number = $11 and k.id < $12))))
                and (cast($13 as bigint) is null or k.expires_at < $13)
-             order by o.word, o.number, k.id desc limit $14"
+               and (cast($14 as bigint) is null or
+                    (k.state = 'active' and coalesce(k.last_used_at, k.revealed_at, k.created_at) < $14))
+             order by o.word, o.number, k.id desc limit $15"
         ),
         filter.workspace_id,
         filter.environment,
@@ -664,6 +668,7 @@ pub async fn list(
         number,
         filter.after.map(|key| key.id.as_str()),
         filter.ends_before,
+        filter.idle_since,
         limit
     )
 }
@@ -697,6 +702,139 @@ pub async fn count(
                from api_keys where workspace_id = $1 and environment = $2 and hidden_at is null) counted",
         workspace_id,
         environment,
+        now
+    )
+}
+
+/// What of an environment's keys wants to be looked at, by number.
+#[derive(Clone, Copy, Debug, FromRow, PartialEq, Eq)]
+pub struct Attention {
+    /// Approved, and waiting for this person to have the secret made.
+    pub ready: i64,
+    /// Ends soon.
+    pub ending: i64,
+    /// Usable, and not used for long.
+    pub idle: i64,
+}
+
+/// `until`: the moment before which an end is soon; `since`: the one after which a use is recent.
+pub async fn attention(
+    reader: &mut Reader,
+    (workspace_id, environment, user_id): (&str, &str, &str),
+    now: Millis,
+    until: Millis,
+    since: Millis,
+) -> Result<Attention, DbError> {
+    crate::fetch_one!(
+        reader,
+        Attention,
+        "select coalesce(cast(sum(case when state = 'approved' and waits_until > $4 and owner_id = $3
+                                       then 1 else 0 end) as bigint), 0) as ready,
+                coalesce(cast(sum(case when state in ('active', 'disabled') and expires_at > $4 and expires_at < $5
+                                       then 1 else 0 end) as bigint), 0) as ending,
+                coalesce(cast(sum(case when state = 'active' and (expires_at is null or expires_at > $4)
+                                        and coalesce(last_used_at, revealed_at, created_at) < $6
+                                       then 1 else 0 end) as bigint), 0) as idle
+         from api_keys where workspace_id = $1 and environment = $2 and ended_at is null and hidden_at is null",
+        workspace_id,
+        environment,
+        user_id,
+        now,
+        until,
+        since
+    )
+}
+
+/// Who owns keys of an environment, by id and name.
+pub async fn owners(
+    reader: &mut Reader,
+    workspace_id: &str,
+    environment: &str,
+) -> Result<Vec<(String, String)>, DbError> {
+    crate::fetch_all!(
+        reader,
+        (String, String),
+        "select id, name from users where id in
+             (select owner_id from api_keys where workspace_id = $1 and environment = $2 and hidden_at is null)
+         order by name, id",
+        workspace_id,
+        environment
+    )
+}
+
+/// The keys of a page as a table `ids`. Both engines can take a text apart, and every id is as long as any other.
+macro_rules! of_page {
+    ($rest:literal) => {
+        concat!(
+            "with recursive ids (id, rest) as (
+                 select substr(cast($2 as text), 1, 30), substr(cast($2 as text), 31)
+                 union all select substr(rest, 1, 30), substr(rest, 31) from ids where rest <> '') ",
+            $rest
+        )
+    };
+}
+
+/// Requests of these keys by key and hour, since an hour. One query for a page; it looks at no other key's counts.
+pub async fn hours(
+    reader: &mut Reader,
+    workspace_id: &str,
+    environment: &str,
+    ids: &[String],
+    since: Millis,
+) -> Result<Vec<(String, i64, i64)>, DbError> {
+    crate::fetch_all!(
+        reader,
+        (String, i64, i64),
+        of_page!(
+            "select u.key_id, u.hour, cast(sum(u.requests) as bigint) from ids cross join usage_hours u
+             where u.workspace_id = $1 and u.environment = $3 and u.key_id = ids.id and u.hour >= $4
+             group by u.key_id, u.hour"
+        ),
+        workspace_id,
+        ids.concat(),
+        environment,
+        since / HOUR
+    )
+}
+
+/// Those of these keys of which a replaced secret still works, and until when.
+pub async fn rotating(
+    reader: &mut Reader,
+    workspace_id: &str,
+    ids: &[String],
+    now: Millis,
+) -> Result<Vec<(String, Millis)>, DbError> {
+    crate::fetch_all!(
+        reader,
+        (String, Millis),
+        of_page!(
+            "select s.key_id, max(s.ends_at) from ids cross join key_secrets s
+             where s.workspace_id = $1 and s.key_id = ids.id and s.replaced_at is not null and s.ends_at > $3
+             group by s.key_id"
+        ),
+        workspace_id,
+        ids.concat(),
+        now
+    )
+}
+
+/// Those of these keys about which a request waits for a decision, and the request.
+pub async fn asked_about(
+    reader: &mut Reader,
+    workspace_id: &str,
+    ids: &[String],
+    now: Millis,
+) -> Result<Vec<(String, String)>, DbError> {
+    crate::fetch_all!(
+        reader,
+        (String, String),
+        of_page!(
+            "select a.subject_id, max(a.id) from ids cross join approvals a
+             where a.workspace_id = $1 and a.subject_id = ids.id and a.outcome is null and a.lapses_at > $3
+             group by a.subject_id"
+        ),
+        workspace_id,
+        ids.concat(),
         now
     )
 }
@@ -846,24 +984,6 @@ pub async fn delete_draft(tx: &mut Tx, workspace_id: &str, id: &str) -> Result<(
 pub async fn delete_drafts_before(tx: &mut Tx, since: Millis) -> Result<(), DbError> {
     crate::execute!(tx, "delete from key_drafts where updated_at <= $1", since)?;
     Ok(())
-}
-
-/// Requests by key and hour since an hour, for sparklines.
-pub async fn hours(
-    reader: &mut Reader,
-    workspace_id: &str,
-    environment: &str,
-    since: Millis,
-) -> Result<Vec<(String, i64, i64)>, DbError> {
-    crate::fetch_all!(
-        reader,
-        (String, i64, i64),
-        "select key_id, hour, cast(sum(requests) as bigint) from usage_hours
-         where workspace_id = $1 and environment = $2 and hour >= $3 group by key_id, hour",
-        workspace_id,
-        environment,
-        since / HOUR
-    )
 }
 
 /// How many keys of this owner can be used.

@@ -132,16 +132,6 @@ pub struct KeySummary {
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct KeyPage {
-    pub rows: Vec<KeySummary>,
-    pub active: i64,
-    pub pending: i64,
-    pub inactive: i64,
-    /// Where the next page begins, if there is one.
-    pub older: Option<String>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct KeyDetail {
     pub key: KeySummary,
 }

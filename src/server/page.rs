@@ -26,7 +26,7 @@ use crate::{
     accounts::Viewer,
     app,
     error::{UiError, UiErrorKind},
-    keys::ops::Creation,
+    keys::{allow::Line, ops::Creation},
     profiles::Environment,
 };
 
@@ -239,6 +239,8 @@ pub enum Once {
         email: String,
         link: Zeroizing<String>,
     },
+    /// Line by line what became of the entries that were added to a key's list.
+    Entries(Vec<Line>),
 }
 
 /// What comes of a form that could be served.

@@ -47,8 +47,8 @@ pub struct Column {
     label: String,
     slot: Slot,
     number: bool,
-    wide_only: bool,
-    medium_only: bool,
+    /// The class of the width from which it is shown; empty if at any.
+    from: &'static str,
     sort: Option<(String, Option<Direction>)>,
 }
 
@@ -78,17 +78,24 @@ impl Column {
         self
     }
 
+    /// Shown where the table is at least 1056 px wide: on a window of 1340 px.
+    #[must_use]
+    pub fn from_full(mut self) -> Self {
+        self.from = "from-full";
+        self
+    }
+
     /// Shown where the table itself is at least 800 px wide: beside the rail, from 1080 px.
     #[must_use]
     pub fn from_wide(mut self) -> Self {
-        self.wide_only = true;
+        self.from = "from-wide";
         self
     }
 
     /// Left out between 640 and 800 px (on the card it shows if it has a slot there).
     #[must_use]
     pub fn from_medium(mut self) -> Self {
-        self.medium_only = true;
+        self.from = "from-medium";
         self
     }
 
@@ -98,16 +105,6 @@ impl Column {
         self.sort = Some((href.into(), now));
         self
     }
-
-    const fn visibility(&self) -> &'static str {
-        if self.wide_only {
-            "from-wide"
-        } else if self.medium_only {
-            "from-medium"
-        } else {
-            ""
-        }
-    }
 }
 
 /// One row: a cell for each column, in the same order.
@@ -115,7 +112,7 @@ impl Column {
 pub struct Row {
     /// Where the first cell leads; empty if nowhere.
     pub href: String,
-    /// Also for the tick box: its value.
+    /// The value of its tick box; a row without it cannot be ticked.
     pub id: String,
     /// What the tick box is called: "Select Production POS".
     pub select_label: String,
@@ -191,7 +188,7 @@ pub fn Table(
 
 fn heading(column: &Column) -> impl IntoView + use<> {
     let end = column.number.then_some("");
-    let class = column.visibility();
+    let class = column.from;
     let label = column.label.clone();
     match column.sort.clone() {
         None => view! {
@@ -238,7 +235,7 @@ fn body_row(
         .zip(row.cells)
         .enumerate()
         .map(|(index, (column, cell))| {
-            let class = column.visibility();
+            let class = column.from;
             let end = column.number.then_some("");
             let slot = column.slot.word();
             if index == 0 {
@@ -280,15 +277,20 @@ fn body_row(
                 .map(|form| {
                     view! {
                         <td data-slot="select">
-                            <input
-                                type="checkbox"
-                                class="check row-select"
-                                name="ids"
-                                value=row.id
-                                form=form.to_owned()
-                                aria-label=select_label
-                                autocomplete="off"
-                            />
+                            {(!row.id.is_empty())
+                                .then(|| {
+                                    view! {
+                                        <input
+                                            type="checkbox"
+                                            class="check row-select"
+                                            name="ids"
+                                            value=row.id
+                                            form=form.to_owned()
+                                            aria-label=select_label
+                                            autocomplete="off"
+                                        />
+                                    }
+                                })}
                         </td>
                     }
                 })}
@@ -347,7 +349,7 @@ pub fn TableSkeleton(
                         (_, _) => "skeleton w-20",
                     };
                     view! {
-                        <td class=column.visibility() data-slot=column.slot.word()>
+                        <td class=column.from data-slot=column.slot.word()>
                             <span class=width></span>
                         </td>
                     }

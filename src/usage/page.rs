@@ -545,7 +545,7 @@ fn request_page(here: &Here, detail: &RequestDetail) -> AnyView {
 }
 
 /// What passing the check means.
-fn check_in_words(code: &str) -> &'static str {
+pub fn check_in_words(code: &str) -> &'static str {
     match code {
         "PENDING_APPROVAL" => "It was approved, or needed no approval",
         "DISABLED" => "It was not turned off",

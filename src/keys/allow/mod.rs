@@ -4,6 +4,7 @@
 //! or name always has, so that two entries are equal if their texts are.
 
 mod address;
+mod change;
 mod domain;
 mod guard;
 #[cfg(test)]
@@ -13,6 +14,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use change::{Wish, Wished};
 pub use domain::shown as shown_domain;
 pub use guard::{DomainRule, Guard, host_of_origin};
 

@@ -108,7 +108,7 @@ pub async fn edit(Path(id): Path<String>, submission: Submission) -> Response {
                 purpose,
                 terms,
             };
-            ops::on_basis(&key, &change)?;
+            ops::on_basis(&key, &change.basis)?;
             if form.wants_another_factor() || fields.get("step") == "back" {
                 return Ok(Outcome::Again);
             }

@@ -107,7 +107,7 @@ fn workspace_page(data: &Loaded) -> AnyView {
                     <p class="text-ink-2">"Which keys, and what else, need the agreement of a second person."</p>
                     <LinkButton href="/settings/workspace/approvals">"Rules for approval"</LinkButton>
                 },
-            )} {ownership}
+            )} {ownership} {emergency(data)}
             {own
                 .then(|| {
                     section(
@@ -251,6 +251,25 @@ fn ownership(data: &Loaded) -> AnyView {
             {action}
         },
     )
+}
+
+/// For admins of the workspace; an operator who acts in it suspends it instead.
+fn emergency(data: &Loaded) -> Option<AnyView> {
+    let viewer = &data.here.viewer;
+    (viewer.has(Role::Admin) && viewer.acting.is_none()).then(|| {
+        section(
+            "emergency",
+            "Emergency",
+            view! {
+                <p class="text-ink-2">
+                    "Every key of every environment is refused from the next request on, and what waits is withdrawn."
+                </p>
+                <LinkButton href="/settings/workspace/revoke-all" kind=Kind::Danger dialog=true>
+                    "Revoke every key\u{2026}"
+                </LinkButton>
+            },
+        )
+    })
 }
 
 #[component]
