@@ -238,6 +238,8 @@ on_both_engines! {
         let none = send(&app, &maker, &draft, "2", &[]).await;
         assert_eq!(none.status, StatusCode::UNPROCESSABLE_ENTITY);
         assert!(none.body.contains("Choose at least one scope"));
+        let (on, back) = (none.body.find("Continue"), none.body.find("name=\"back\""));
+        assert!(on.is_some() && on < back, "Enter presses the button that leads on");
         // Back keeps what was typed, even where it is not whole.
         let back = send(&app, &maker, &draft, "2", &[("back", "1")]).await;
         assert_eq!(back.location(), format!("/keys/new?draft={draft}&step=1"));
@@ -390,6 +392,8 @@ on_both_engines! {
         let draft = first.between("name=\"draft\" value=\"", "\"").to_owned();
         assert!(first.body.contains("Production is locked: "), "its card keeps the list");
         assert!(first.body.contains("Continue"), "and the profile's word has the usual one behind it");
+        let second = app.get(&format!("/keys/new?draft={draft}&step=1"), Some(&maker)).await;
+        assert!(!second.body.contains("name=\"back\""), "nothing lies before the first step");
 
         let basics = |environment| [("environment", environment), ("label", "Shop")];
         let locked = send(&app, &maker, &draft, "1", &basics("production")).await;

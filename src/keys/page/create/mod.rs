@@ -470,28 +470,34 @@ fn step_page(form: &Form, step: Step) -> AnyView {
         ().into_any()
     } else {
         view! {
-            <div class="flex flex-row-reverse flex-wrap justify-end gap-2">
+            <div class="flex flex-wrap gap-2">
+                {on(form)}
                 {step
                     .before()
                     .map(|before| {
                         view! {
-                            <div class="order-1">
-                                <Button
-                                    kind=Kind::Ghost
-                                    name="back"
-                                    value=before.number().to_string()
-                                    no_validate=true
-                                >
-                                    "Back"
-                                </Button>
-                            </div>
+                            <Button kind=Kind::Ghost name="back" value=before.number().to_string() no_validate=true>
+                                "Back"
+                            </Button>
                         }
                     })}
-                <div class="order-2">{on(form)}</div>
             </div>
         }
         .into_any()
     };
+    // The last step says it itself, above the proof.
+    let aside = (step != Step::Review).then(|| {
+        view! {
+            <aside class="max-wide:mt-8 wide:sticky wide:top-20 wide:self-start" aria-labelledby="so-far">
+                <div class="card p-4">
+                    <h2 id="so-far" class="mb-2 font-semibold">
+                        "What it may do"
+                    </h2>
+                    {form.statement()}
+                </div>
+            </aside>
+        }
+    });
     framed(
         form.head(Width::List),
         view! {
@@ -511,14 +517,7 @@ fn step_page(form: &Form, step: Step) -> AnyView {
                         {foot}
                     </form>
                 </div>
-                <aside class="max-wide:mt-8 wide:sticky wide:top-20 wide:self-start" aria-labelledby="so-far">
-                    <div class="card p-4">
-                        <h2 id="so-far" class="mb-2 font-semibold">
-                            "What it may do"
-                        </h2>
-                        {form.statement()}
-                    </div>
-                </aside>
+                {aside}
             </div>
         },
     )

@@ -161,7 +161,7 @@ pub fn review(form: &Form) -> AnyView {
         let href = draft::address(&form.id, Some(step));
         view! {
             <a class="link" href=href>
-                "Change" <span class="sr-only">" " {what}</span>
+                "Change " {what}
             </a>
         }
     };
