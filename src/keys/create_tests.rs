@@ -177,7 +177,7 @@ on_both_engines! {
         assert_eq!(review.status, StatusCode::OK);
         for words in [
             "NGN 100,000.00 a request and NGN 1,000,000.00 a UTC day", "2 addresses", "120 requests a minute",
-            "90 days after it is revealed", "High risk", "Moves money, up to its day limit: operations:write.",
+            "90 days after its secret is made", "High risk", "Moves money, up to its day limit: operations:write.",
             "Needs approval by Test Person.", "Create key: </span>Send for approval",
         ] {
             let plain = review.body.replace("<!>", "").replace("<!---->", "");
