@@ -123,8 +123,8 @@ export async function owner(cli: Cli): Promise<{ email: string; workspace: strin
 
 export type Running = { server: Server; stop: (signal?: "SIGTERM" | "SIGKILL") => Promise<void> };
 
-/** Starts a server on the database in `dir`, which may hold one of an earlier start. */
-export async function start(dir: string, command: "demo" | "serve" = "demo"): Promise<Running> {
+/** Starts a server on the database in `dir`, which may hold one of an earlier start; on another profile, if one is named. */
+export async function start(dir: string, command: "demo" | "serve" = "demo", profile = "revkeen"): Promise<Running> {
   const [portal, api, gateway] = await freePorts();
   // The settings of whoever runs the tests must not reach the server.
   const inherited = Object.entries(process.env).filter(([name]) => !/^(LATCHKEY|LEPTOS)_/.test(name));
@@ -136,6 +136,7 @@ export async function start(dir: string, command: "demo" | "serve" = "demo"): Pr
     LATCHKEY_API_ADDR: `127.0.0.1:${api}`,
     LATCHKEY_GATEWAY_ADDR: `127.0.0.1:${gateway}`,
     LATCHKEY_UPSTREAM: "sandbox",
+    LATCHKEY_PROFILE: profile,
   };
 
   const logFile = join(dir, "server.log");

@@ -31,10 +31,14 @@ use crate::{
     admin::page::{
         ActPage, PeoplePage, ResetFactorsPage, RestorePage, SuspendPage, WorkspacesPage,
     },
+    approvals::page::{ApprovalPage, ApprovalRulesPage, ApprovalsPage},
     audit::page::AuditPage,
     frame,
-    keys::page::{BulkPage, KeySecurityPage, RevokeAllPage},
-    keys::page::{KeyDetailPage, KeysPage, NewKeyPage, RevealPage, RevokePage},
+    keys::page::{
+        BulkPage, CutPage, DisableKeyPage, EditKeyPage, EnableKeyPage, HideKeyPage, KeyDetailPage,
+        KeySecurityPage, KeysPage, MetaPage, NewKeyPage, OwnerPage, RevealPage, RevokeAllPage,
+        RevokePage, RotatePage, WithdrawKeyPage,
+    },
     mail::page::{MailListPage, MailPage},
     notices::page::{NoticeSettingsPage, NoticesPage},
     plans::page::{
@@ -93,6 +97,15 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/keys/:id") view=KeyDetailPage ssr=SsrMode::Async />
                 <Route path=path!("/keys/:id/reveal") view=RevealPage ssr=SsrMode::Async />
                 <Route path=path!("/keys/:id/revoke") view=RevokePage ssr=SsrMode::Async />
+                <Route path=path!("/keys/:id/edit") view=EditKeyPage ssr=SsrMode::Async />
+                <Route path=path!("/keys/:id/meta") view=MetaPage ssr=SsrMode::Async />
+                <Route path=path!("/keys/:id/rotate") view=RotatePage ssr=SsrMode::Async />
+                <Route path=path!("/keys/:id/cut") view=CutPage ssr=SsrMode::Async />
+                <Route path=path!("/keys/:id/disable") view=DisableKeyPage ssr=SsrMode::Async />
+                <Route path=path!("/keys/:id/enable") view=EnableKeyPage ssr=SsrMode::Async />
+                <Route path=path!("/keys/:id/withdraw") view=WithdrawKeyPage ssr=SsrMode::Async />
+                <Route path=path!("/keys/:id/hide") view=HideKeyPage ssr=SsrMode::Async />
+                <Route path=path!("/keys/:id/owner") view=OwnerPage ssr=SsrMode::Async />
                 <Route path=path!("/logs") view=LogsPage ssr=SsrMode::Async />
                 <Route path=path!("/logs/:id") view=RequestPage ssr=SsrMode::Async />
                 <Route path=path!("/audit") view=AuditPage ssr=SsrMode::Async />
@@ -127,6 +140,13 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/login/passkey") view=LoginPage ssr=SsrMode::Async />
                 <Route path=path!("/settings/security/passkeys") view=PasskeysPage ssr=SsrMode::Async />
                 <Route path=path!("/settings/security/passkeys/:id/remove") view=RemovePasskeyPage ssr=SsrMode::Async />
+                <Route path=path!("/approvals") view=ApprovalsPage ssr=SsrMode::Async />
+                <Route path=path!("/approvals/:id") view=ApprovalPage ssr=SsrMode::Async />
+                // Only sent to: what can't be done is said on the request's own page.
+                <Route path=path!("/approvals/:id/remind") view=ApprovalPage ssr=SsrMode::Async />
+                <Route path=path!("/approvals/:id/withdraw") view=ApprovalPage ssr=SsrMode::Async />
+                <Route path=path!("/approvals/:id/take-back") view=ApprovalPage ssr=SsrMode::Async />
+                <Route path=path!("/settings/workspace/approvals") view=ApprovalRulesPage ssr=SsrMode::Async />
                 <Route path=path!("/admin") view=WorkspacesPage ssr=SsrMode::Async />
                 <Route path=path!("/admin/people") view=PeoplePage ssr=SsrMode::Async />
                 <Route path=path!("/admin/people/:id/reset-factors") view=ResetFactorsPage ssr=SsrMode::Async />

@@ -59,6 +59,7 @@ const RAIL: &[(&str, &str, &str, IconName)] = &[
     ("", "Overview", "/dashboard", IconName::Home),
     ("Build", "API keys", "/keys", IconName::Key),
     ("Build", "Logs", "/logs", IconName::Logs),
+    ("Control", "Approvals", APPROVALS, IconName::Approvals),
     ("Control", "Audit", "/audit", IconName::Audit),
     ("Control", "Members", "/members", IconName::Members),
     ("Control", "Plans", PLANS, IconName::Plans),
@@ -66,6 +67,8 @@ const RAIL: &[(&str, &str, &str, IconName)] = &[
 
 /// Shown where the profile has any.
 const PLANS: &str = "/plans";
+/// Counts what waits for the viewer.
+const APPROVALS: &str = "/approvals";
 /// Where the bell leads.
 const NOTICES: &str = "/notices";
 /// The rail of those who run the installation.
@@ -236,7 +239,10 @@ fn surroundings(head: Head) -> Result<(String, Page), UiError> {
         let current = path == *target
             || path.starts_with(&format!("{target}/")) && *target != ADMIN
             || *target == ADMIN && path.starts_with("/admin/workspaces/");
-        let item = NavItem::new(*label, *target, *icon, current);
+        let mut item = NavItem::new(*label, *target, *icon, current);
+        if *target == APPROVALS {
+            item = item.count(u64::try_from(viewer.waiting).unwrap_or(0));
+        }
         match nav.last_mut() {
             Some(last) if last.title == *group => last.items.push(item),
             _ => nav.push(NavGroup {

@@ -12,6 +12,7 @@ use axum::{
 
 use super::{Viewer, viewer};
 use crate::{
+    approvals,
     error::{UiError, UiErrorKind},
     keys::policy,
     plans,
@@ -50,11 +51,19 @@ const READ_AUDIT: Access = Access::Any(&[Auditor, Admin]);
 const MAKE_KEYS: Access = Access::Any(&[Developer]);
 /// Checkers may stop any key, developers their own; which key is the operation's to judge.
 const STOP_KEYS: Access = Access::Any(&[Developer, Checker]);
+/// Also an operator who acts in the workspace, who is an admin there and nothing else.
+const HALT_KEYS: Access = Access::Any(&[Developer, Checker, Admin]);
+/// Developers their own; what an operator stopped, an operator who acts here.
+const ENABLE_KEYS: Access = Access::Any(&[Developer, Admin]);
 const READ_MEMBERS: Access = Access::Any(workspaces::policy::READERS);
 /// Members, invitations, plans and the workspace itself.
 const MANAGE: Access = Access::Any(&[Admin]);
 const READ_SETTINGS: Access = Access::Any(&[Auditor, Admin]);
 const READ_PLANS: Access = Access::Any(plans::policy::READERS);
+/// Approving and rejecting.
+const DECIDE: Access = Access::Any(approvals::policy::DECIDERS);
+/// Whose requests there are: developers' about keys, admins' about people and rules.
+const ASK: Access = Access::Any(&[Developer, Admin]);
 const HAND_OVER: Access = Access::Any(&[Owner]);
 
 const fn get(path: &'static str, access: Access) -> Route {
@@ -139,6 +148,24 @@ pub const ROUTES: &[Route] = &[
     post("/keys/{id}/reveal", MAKE_KEYS),
     get("/keys/{id}/revoke", STOP_KEYS),
     post("/keys/{id}/revoke", STOP_KEYS),
+    get("/keys/{id}/edit", MAKE_KEYS),
+    post("/keys/{id}/edit", MAKE_KEYS),
+    get("/keys/{id}/meta", MAKE_KEYS),
+    post("/keys/{id}/meta", MAKE_KEYS),
+    get("/keys/{id}/rotate", MAKE_KEYS),
+    post("/keys/{id}/rotate", MAKE_KEYS),
+    get("/keys/{id}/cut", HALT_KEYS),
+    post("/keys/{id}/cut", HALT_KEYS),
+    get("/keys/{id}/disable", HALT_KEYS),
+    post("/keys/{id}/disable", HALT_KEYS),
+    get("/keys/{id}/enable", ENABLE_KEYS),
+    post("/keys/{id}/enable", ENABLE_KEYS),
+    get("/keys/{id}/withdraw", MAKE_KEYS),
+    post("/keys/{id}/withdraw", MAKE_KEYS),
+    get("/keys/{id}/hide", MAKE_KEYS),
+    post("/keys/{id}/hide", MAKE_KEYS),
+    get("/keys/{id}/owner", MANAGE),
+    post("/keys/{id}/owner", MANAGE),
     get("/logs", READ_KEYS),
     get("/logs/{id}", READ_KEYS),
     get("/audit", READ_AUDIT),
@@ -171,6 +198,15 @@ pub const ROUTES: &[Route] = &[
     post("/settings/workspace/leave", Access::SignedIn),
     get("/ownership/{id}", Access::SignedIn),
     post("/ownership/{id}", Access::SignedIn),
+    // Which of them, beyond one's own, is the page's to judge.
+    get("/approvals", READ_KEYS),
+    get("/approvals/{id}", READ_KEYS),
+    post("/approvals/{id}", DECIDE),
+    post("/approvals/{id}/remind", ASK),
+    post("/approvals/{id}/withdraw", ASK),
+    post("/approvals/{id}/take-back", DECIDE),
+    get("/settings/workspace/approvals", READ_SETTINGS),
+    post("/settings/workspace/approvals", MANAGE),
     get("/plans", READ_PLANS),
     post("/plans", MANAGE),
     get("/plans/withdraw", MANAGE),

@@ -29,11 +29,16 @@ pub struct Confirm {
 
 /// The block, for the person who is signed in, with the factors that the profile accepts and they have.
 pub fn confirm(asked: Confirm) -> AnyView {
-    confirm_as(asked, "")
+    block(asked, None)
 }
 
-/// The block with a button that screen readers call by more than it shows: `before` stands before its words.
-pub fn confirm_as(asked: Confirm, before: &'static str) -> AnyView {
+/// The block with these buttons in place of its own: the factor serves one of two decisions, or a button is called by more
+/// than its own words.
+pub fn confirm_with(asked: Confirm, buttons: AnyView) -> AnyView {
+    block(asked, Some(buttons))
+}
+
+fn block(asked: Confirm, buttons: Option<AnyView>) -> AnyView {
     let (viewer, state) = match (viewer::current(), page::state()) {
         (Ok(viewer), Ok(state)) => (viewer, state),
         (Err(error), _) | (_, Err(error)) => return frame::error_page(&error),
@@ -78,13 +83,13 @@ pub fn confirm_as(asked: Confirm, before: &'static str) -> AnyView {
             factor=shown(factor)
             others=held.into_iter().map(shown).collect()
             submit=asked.submit
-            submit_before=before
             busy=asked.busy
             cancel=asked.cancel
             error=error
             danger=asked.danger
             dialog=asked.dialog
             purpose=asked.action.as_str()
+            buttons=buttons
         />
     }
     .into_any()

@@ -12,6 +12,10 @@ use axum::{
 
 use super::{API_ROUTES, Access, ROUTES, Route};
 use crate::{
+    approvals::{
+        self,
+        asked::{Asked, content_hash},
+    },
     db::testing::{self, Engine},
     gateway::judge::VALID,
     invariants::{is_test, sources},
@@ -27,7 +31,12 @@ use crate::{
 const LAST: &[&str] = &["/acting/end", "/logout"];
 
 /// Pages that only a form sent to their address answers with.
-const ANSWERS: &[&str] = &["/login/passkey"];
+const ANSWERS: &[&str] = &[
+    "/login/passkey",
+    "/approvals/{id}/remind",
+    "/approvals/{id}/withdraw",
+    "/approvals/{id}/take-back",
+];
 
 /// Server functions that take an id: the argument's name, the page whose ids it takes, and whether it says 404 of what
 /// does not exist (else it gives the same nothing).
@@ -45,6 +54,7 @@ struct Things {
     member: String,
     invitation: String,
     plan: String,
+    approval: String,
     workspace: String,
 }
 
@@ -78,6 +88,14 @@ fn sample(app: &TestApp, path: &str, own: &Things, foreign: &Things) -> Sample {
         "/keys/{id}" | "/keys/{id}/revoke" => of("key", |things| &things.key),
         "/keys/{id}/security" => of("key", |things| &things.key),
         "/keys/{id}/reveal" => of("key", |things| &things.key),
+        path if path.starts_with("/approvals/{id}") => of("apr", |things| &things.approval),
+        "/keys/{id}/edit" | "/keys/{id}/meta" | "/keys/{id}/rotate" | "/keys/{id}/cut" => {
+            of("key", |things| &things.key)
+        }
+        "/keys/{id}/disable" | "/keys/{id}/enable" | "/keys/{id}/withdraw" => {
+            of("key", |things| &things.key)
+        }
+        "/keys/{id}/hide" | "/keys/{id}/owner" => of("key", |things| &things.key),
         "/logs/{id}" => of("req", |things| &things.request),
         "/members/{id}/roles" | "/members/{id}/remove" => of("usr", |things| &things.member),
         "/members/invitations/{id}/renew" | "/members/invitations/{id}/withdraw" => {
@@ -98,10 +116,12 @@ fn sample(app: &TestApp, path: &str, own: &Things, foreign: &Things) -> Sample {
 }
 
 impl Things {
-    async fn make(app: &TestApp, workspace: &str) -> Self {
+    /// `who`: whose request for approval it is.
+    async fn make(app: &TestApp, workspace: &str, who: Option<&Someone>) -> Self {
         let now = app.clock.now();
         let id = |prefix: &str| app.state.rng.id(prefix, now);
         let (request, member, invitation, plan) = (id("req"), id("usr"), id("inv"), id("plr"));
+        let approval = id("apr");
         let (key, _) = app.key(workspace, &id("key"), &["customers:read"]).await;
         let row = RequestRow {
             id: request.clone(),
@@ -159,6 +179,32 @@ impl Things {
             now
         )
         .expect("inserted");
+        let asked = Asked::GiveRole {
+            was: "developer".to_owned(),
+            roles: "developer,checker".to_owned(),
+        };
+        let json = asked.to_json().expect("JSON");
+        approvals::store::insert(
+            &mut tx,
+            approvals::store::Insert {
+                id: &approval,
+                workspace_id: workspace,
+                kind: asked.kind(),
+                subject_id: &member,
+                environment: None,
+                title: &asked.title(),
+                asked: &json,
+                content_hash: content_hash(&approval, &member, &json),
+                basis: "developer",
+                risk: 2,
+                requested_by: who.map_or(&member, |who| &who.id),
+                lapses_at: now + DAY,
+                follows: None,
+            },
+            now,
+        )
+        .await
+        .expect("inserted");
         tx.commit().await.expect("committed");
         Self {
             key,
@@ -166,6 +212,7 @@ impl Things {
             member,
             invitation,
             plan,
+            approval,
             workspace: workspace.to_owned(),
         }
     }
@@ -358,8 +405,8 @@ fn takes_ids(route: &Route) -> Option<(&'static str, bool)> {
 }
 
 async fn walk(app: &TestApp, persona: &Persona, other: &str) -> usize {
-    let own = Things::make(app, &persona.workspace).await;
-    let foreign = Things::make(app, other).await;
+    let own = Things::make(app, &persona.workspace, persona.who.as_ref()).await;
+    let foreign = Things::make(app, other, None).await;
     let mut who = persona.who.clone();
     let last = |route: &&Route| LAST.iter().position(|path| *path == route.path);
     let mut routes: Vec<&Route> = ROUTES.iter().collect();
@@ -543,8 +590,8 @@ async fn keys_and_service_tokens_are_nobody_in_the_portal() {
     let app = app().await;
     let (home, other) = (app.workspace("Acme").await, app.workspace("Globex").await);
     let (own, foreign) = (
-        Things::make(&app, &home).await,
-        Things::make(&app, &other).await,
+        Things::make(&app, &home, None).await,
+        Things::make(&app, &other, None).await,
     );
     let (_, secret) = app.key(&home, "POS", &["customers:read"]).await;
     let bearings = bearings(&secret, &app.service_token().await);

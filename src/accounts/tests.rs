@@ -379,5 +379,5 @@ async fn the_profile_says_which_factor_serves_which_action() {
         page.body
             .contains("You have no PIN yet. Set one; you'll come straight back.")
     );
-    assert!(page.body.contains("/settings/security?next="));
+    assert!(page.body.contains("name=\"leave\" value=\"settings\""));
 }

@@ -14,7 +14,7 @@ use tower_sessions::Session;
 
 use super::{session, store};
 use crate::{
-    admin, audit,
+    admin, approvals, audit,
     error::{UiError, UiErrorKind},
     server::{address, clock::Millis, error::AppError, state::AppState},
     workspaces::{self, Grants, Role, Roles},
@@ -40,6 +40,8 @@ pub struct Viewer {
     pub session: Option<[u8; 32]>,
     /// Notices not read yet.
     pub unread: i64,
+    /// Requests that wait for them, as a checker.
+    pub waiting: i64,
     /// The workspace in which they act; a person may belong to none.
     pub workspace: Option<ViewerWorkspace>,
     /// All of theirs, by id and name; while acting as operator, only the one acted in.
@@ -193,6 +195,12 @@ async fn find(
         .or_else(|| own.as_ref().map(acted_in));
     let here = workspace.as_ref().map(|workspace| workspace.id.clone());
     acts.retain(|row| Some(&row.workspace_id) == here.as_ref());
+    let waiting = match &workspace {
+        Some(here) if own.is_none() && here.roles.include(Role::Checker) => {
+            approvals::store::count_for(&mut reader, &here.id, &user.id, now).await?
+        }
+        _ => 0,
+    };
     let workspaces = match &own {
         Some(row) => vec![(row.workspace_id.clone(), row.workspace.clone())],
         None => memberships
@@ -211,6 +219,7 @@ async fn find(
         address,
         session: session::hash_of(session),
         unread: user.unread,
+        waiting,
         workspace,
         workspaces,
         acting: own.map(acting),

@@ -7,9 +7,17 @@
 //! What needs it is policy: the profile says the least, the workspace may ask for more.
 
 pub mod asked;
+#[cfg(test)]
+mod key_tests;
 pub mod ops;
+pub mod page;
+#[cfg(test)]
+mod people_tests;
 pub mod policy;
+pub mod post;
 pub mod request;
 pub mod risk;
 pub mod settings;
 pub mod store;
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     asked::{Asked, content_hash},
-    policy::{self, Around, Standing},
+    policy::{self, Around, Giver, Standing},
     request::{self, tell_checkers, tell_of_key},
     settings::{self, Settings},
     store::{self, ApprovalRow, End},
@@ -19,6 +19,7 @@ use crate::{
     error::UiErrorKind,
     keys,
     notices::{self, Kind, Notice},
+    profiles::Profile,
     server::{
         clock::{DAY, Millis, is_id},
         error::AppError,
@@ -64,15 +65,11 @@ pub async fn standing(
     let now = state.clock.now();
     let settings = settings::of(reader, &state.profile, &row.workspace_id).await?;
     let members = workspaces::view::members(reader, &row.workspace_id).await?;
-    let owner = keys::store::find(reader, &row.workspace_id, &row.subject_id)
-        .await?
-        .and_then(|key| key.owner_id);
     let around = Around {
         members: members
             .iter()
             .filter(|member| workspaces::policy::any_left(&member.grants, now))
             .count(),
-        owner_id: owner.as_deref(),
     };
     Ok(policy::standing(viewer, is_checker, row, around, &settings))
 }
@@ -120,19 +117,61 @@ async fn deciding(
     let standing = standing(tx, state, viewer, roles.include(Role::Checker), &row)
         .await?
         .map_err(|reason| AppError::told(UiErrorKind::NotAllowed, reason))?;
-    let hash = content_hash(&row.id, &row.subject_id, &row.asked);
-    if hash.as_slice() != row.content_hash.as_slice() || row.content() != content {
-        return Err(AppError::told(
-            UiErrorKind::Conflict,
-            "What is asked is not what this page showed. Open it again and read it once more.",
-        ));
-    }
+    still_that(&row, content)?;
     let asked = Asked::parse(&row.asked)?;
     Ok(Deciding {
         row,
         asked,
         standing,
     })
+}
+
+/// Refuses a decision about anything but what was shown. `content`: the hash that the page named.
+fn still_that(row: &ApprovalRow, content: &str) -> Result<(), AppError> {
+    let hash = content_hash(&row.id, &row.subject_id, &row.asked);
+    if hash.as_slice() == row.content_hash.as_slice() && row.content() == content {
+        Ok(())
+    } else {
+        Err(AppError::told(
+            UiErrorKind::Conflict,
+            "What is asked is not what this page showed. Open it again and read it once more.",
+        ))
+    }
+}
+
+/// Whether the viewer can decide about this now, and as what: asked before a factor is, so that none is spent on what is
+/// over. The decision itself looks again.
+pub async fn decidable(
+    state: &AppState,
+    viewer: &Viewer,
+    id: &str,
+    content: &str,
+) -> Result<Standing, AppError> {
+    let mut reader = state.db.read().await?;
+    let row = of_workspace(&mut reader, viewer, id).await?;
+    if let Some(error) = ended(&row, state.clock.now()) {
+        return Err(error);
+    }
+    let standing = standing(&mut reader, state, viewer, viewer.has(Role::Checker), &row)
+        .await?
+        .map_err(|reason| AppError::told(UiErrorKind::NotAllowed, reason))?;
+    still_that(&row, content)?;
+    Ok(standing)
+}
+
+/// Whether who asked gave this viewer the role of checker.
+pub async fn made_the_checker(
+    reader: &mut crate::db::Reader,
+    viewer: &Viewer,
+    row: &ApprovalRow,
+) -> Result<bool, AppError> {
+    let given = store::roles_given(reader, &row.workspace_id, &viewer.user_id).await?;
+    let giver = match policy::made_checker(&given) {
+        Some(Giver::Member(id)) => Some(id),
+        Some(Giver::Invitation(id)) => store::inviter(reader, &row.workspace_id, &id).await?,
+        None => None,
+    };
+    Ok(giver.as_deref() == Some(&row.requested_by))
 }
 
 /// A reason as it is kept, or what is wrong with it.
@@ -268,6 +307,19 @@ async fn apply(
     row: &ApprovalRow,
     asked: &Asked,
 ) -> Result<Result<(), &'static str>, AppError> {
+    // The others look for themselves, or need their maker for nothing more.
+    let needed = match asked {
+        Asked::ChangeKey { .. } | Asked::EnableKey { .. } => Some(Role::Developer),
+        Asked::LoosenPolicy { .. } => Some(Role::Admin),
+        _ => None,
+    };
+    if let Some(role) = needed
+        && !workspaces::ops::roles_now(tx, state, &row.workspace_id, &row.requested_by)
+            .await?
+            .include(role)
+    {
+        return Ok(Err(workspaces::ops::NOT_THEIRS));
+    }
     match asked {
         Asked::NewKey { key } => keys::four_eyes::approved(tx, state, row, key).await,
         Asked::ChangeKey { after, .. } => {
@@ -380,10 +432,10 @@ pub async fn withdraw(
     let mut tx = state.db.begin().await?;
     workspaces::ops::roles_now(&mut tx, state, viewer.workspace_id(), &viewer.user_id).await?;
     let row = of_workspace(&mut tx, viewer, id).await?;
-    let owner = keys::store::find(&mut tx, &row.workspace_id, &row.subject_id)
-        .await?
-        .and_then(|key| key.owner_id);
-    if row.requested_by != viewer.user_id && owner.as_deref() != Some(&viewer.user_id) {
+    if !policy::may_read(viewer, &row) {
+        return Err(AppError::not_found());
+    }
+    if row.requested_by != viewer.user_id && row.owner_id.as_deref() != Some(&viewer.user_id) {
         return Err(AppError::told(
             UiErrorKind::NotAllowed,
             "Only who asked can withdraw it.",
@@ -398,7 +450,12 @@ pub async fn withdraw(
         reason: None,
         own: false,
     };
-    store::end(&mut tx, &row.workspace_id, id, end, now).await?;
+    if !store::end(&mut tx, &row.workspace_id, id, end, now).await? {
+        return Err(AppError::told(
+            UiErrorKind::Conflict,
+            "Somebody decided this just now. There is nothing to withdraw.",
+        ));
+    }
     if row.kind == "new_key" {
         keys::four_eyes::withdrawn(&mut tx, state, &row).await?;
     }
@@ -461,7 +518,11 @@ pub async fn take_back(state: &AppState, viewer: &Viewer, id: &str) -> Result<()
 pub async fn remind(state: &AppState, viewer: &Viewer, id: &str) -> Result<(), AppError> {
     let now = state.clock.now();
     let mut tx = state.db.begin().await?;
+    workspaces::ops::roles_now(&mut tx, state, viewer.workspace_id(), &viewer.user_id).await?;
     let row = of_workspace(&mut tx, viewer, id).await?;
+    if !policy::may_read(viewer, &row) {
+        return Err(AppError::not_found());
+    }
     if row.requested_by != viewer.user_id {
         return Err(AppError::told(
             UiErrorKind::NotAllowed,
@@ -523,6 +584,17 @@ pub fn policy_content(settings: &Settings) -> Value {
     json!({ "approval": settings })
 }
 
+/// Refuses rules below what the profile asks of every workspace.
+pub fn allowed(profile: &Profile, after: &Settings) -> Result<(), AppError> {
+    if after.keys < profile.approval.least {
+        return Err(AppError::field(
+            "keys",
+            format!("{} asks for more than that.", profile.name),
+        ));
+    }
+    Ok(())
+}
+
 /// Changes what the workspace asks four eyes for. Loosening it is itself subject to them, where the rules say so and
 /// somebody is there who could agree.
 pub async fn change_policy(
@@ -543,12 +615,7 @@ pub async fn change_policy(
             &policy_content(after),
         )
         .await?;
-    if after.keys < state.profile.approval.least {
-        return Err(AppError::field(
-            "keys",
-            format!("{} asks for more than that.", state.profile.name),
-        ));
-    }
+    allowed(&state.profile, after)?;
     let before = settings::of(&mut tx, &state.profile, workspace_id).await?;
     if before == *after {
         return Ok(PolicyChange::InForce);

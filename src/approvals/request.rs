@@ -215,7 +215,9 @@ pub async fn void(
         reason: Some(reason),
         own: false,
     };
-    store::end(tx, &row.workspace_id, &row.id, end, now).await?;
+    if !store::end(tx, &row.workspace_id, &row.id, end, now).await? {
+        return Ok(());
+    }
     let entry = audit::Entry {
         chain: row.workspace_id.clone(),
         actor: actor.to_owned(),

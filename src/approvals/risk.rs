@@ -20,6 +20,9 @@ pub struct Context<'a> {
     pub made_the_checker: bool,
 }
 
+/// Said to a checker of what was asked by whoever made them one.
+pub const MADE_THE_CHECKER: &str = "Who asks made you a checker.";
+
 /// The risk of a key with these terms, and the rules that fired.
 pub fn of_key(
     profile: &Profile,
@@ -92,7 +95,7 @@ pub fn of_key(
         );
     }
     if context.made_the_checker {
-        fires(Risk::High, "Who asks made you a checker.".to_owned());
+        fires(Risk::High, MADE_THE_CHECKER.to_owned());
     }
     if context.purpose.is_empty() {
         fires(Risk::Low, "No purpose is given.".to_owned());

@@ -23,6 +23,10 @@ pub struct ApprovalRow {
     pub risk: i64,
     pub requested_by: String,
     pub maker: Option<String>,
+    /// Of the key that it is about: who owns it now, and the ends of its secret.
+    pub owner_id: Option<String>,
+    pub secret_start: Option<String>,
+    pub secret_end: Option<String>,
     pub requested_at: Millis,
     pub lapses_at: Millis,
     pub reminded_at: Option<Millis>,
@@ -37,7 +41,7 @@ pub struct ApprovalRow {
 }
 
 impl ApprovalRow {
-    /// The first bytes of the content's hash in hex, as it is shown.
+    /// The content's hash in hex.
     pub fn content(&self) -> String {
         hex::encode(&self.content_hash)
     }
@@ -60,8 +64,10 @@ macro_rules! select {
         concat!(
             "select a.id, a.workspace_id, a.kind, a.subject_id, a.environment, a.title, a.asked, a.content_hash, a.basis,
                     a.risk, a.requested_by, m.name as maker, a.requested_at, a.lapses_at, a.reminded_at, a.outcome,
-                    a.decided_by, d.name as decider, a.decided_at, a.reason, a.own, a.follows
-             from approvals a left join users m on m.id = a.requested_by left join users d on d.id = a.decided_by ",
+                    a.decided_by, d.name as decider, a.decided_at, a.reason, a.own, a.follows,
+                    k.owner_id, k.secret_start, k.secret_end
+             from approvals a left join users m on m.id = a.requested_by left join users d on d.id = a.decided_by
+             left join api_keys k on k.id = a.subject_id and k.workspace_id = a.workspace_id ",
             $rest
         )
     };
@@ -173,10 +179,11 @@ pub async fn open(
     )
 }
 
-/// What was decided or ended, the newest first, before that id.
+/// What was decided or ended, the newest first, before that id; with `of`, only what is this person's.
 pub async fn decided(
     reader: &mut Reader,
     workspace_id: &str,
+    of: Option<&str>,
     before: Option<&str>,
     now: Millis,
     limit: i64,
@@ -186,16 +193,18 @@ pub async fn decided(
         ApprovalRow,
         select!(
             "where a.workspace_id = $1 and (a.outcome is not null or a.lapses_at <= $2)
-               and (cast($3 as text) is null or a.id < $3) order by a.id desc limit $4"
+               and (cast($3 as text) is null or a.id < $3)
+               and (cast($5 as text) is null or a.requested_by = $5 or k.owner_id = $5) order by a.id desc limit $4"
         ),
         workspace_id,
         now,
         before,
-        limit
+        limit,
+        of
     )
 }
 
-/// How many requests wait that somebody else has asked for: what the rail counts for a checker.
+/// How many requests wait that are not this checker's own in any way ([`super::policy::is_theirs`]): what the rail counts.
 pub async fn count_for(
     reader: &mut Reader,
     workspace_id: &str,
@@ -205,8 +214,9 @@ pub async fn count_for(
     let (count,): (i64,) = crate::fetch_one!(
         reader,
         (i64,),
-        "select count(*) from approvals
-         where workspace_id = $1 and requested_by <> $2 and outcome is null and lapses_at > $3",
+        "select count(*) from approvals a left join api_keys k on k.id = a.subject_id and k.workspace_id = a.workspace_id
+         where a.workspace_id = $1 and a.requested_by <> $2 and (k.owner_id is null or k.owner_id <> $2)
+           and a.subject_id <> $2 and a.outcome is null and a.lapses_at > $3",
         workspace_id,
         user_id,
         now
@@ -319,6 +329,38 @@ pub async fn about_to_lapse(
         since,
         limit
     )
+}
+
+/// What the record holds of how this member came to their roles, oldest first: action, who did it, and the detail.
+pub async fn roles_given(
+    reader: &mut Reader,
+    workspace_id: &str,
+    user_id: &str,
+) -> Result<Vec<(String, String, String)>, DbError> {
+    crate::fetch_all!(
+        reader,
+        (String, String, String),
+        "select action, actor, detail from audit_entries
+         where chain_id = $1 and target = $2 and action in ('member.added', 'member.roles_changed') order by seq",
+        workspace_id,
+        user_id
+    )
+}
+
+/// Who sent an invitation.
+pub async fn inviter(
+    reader: &mut Reader,
+    workspace_id: &str,
+    invitation_id: &str,
+) -> Result<Option<String>, DbError> {
+    let row: Option<(String,)> = crate::fetch_optional!(
+        reader,
+        (String,),
+        "select invited_by from invitations where workspace_id = $1 and id = $2",
+        workspace_id,
+        invitation_id
+    )?;
+    Ok(row.map(|(id,)| id))
 }
 
 #[derive(Clone, Debug, FromRow)]

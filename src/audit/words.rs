@@ -6,7 +6,10 @@ use super::{
     chain::{CONSOLE, ITSELF, Kept},
     types::AuditRow,
 };
-use crate::workspaces::{Grants, policy};
+use crate::{
+    ui::time::count,
+    workspaces::{Grants, policy},
+};
 
 /// The entry for a list. `names` are of the workspace's people, by id.
 pub fn row(entry: &Kept, names: &[(String, String)]) -> AuditRow {
@@ -102,9 +105,9 @@ fn summary(action: &str, detail: &str) -> String {
         ),
         "key.expired" => format!("The key \u{201c}{}\u{201d} expired", text("label")),
         "key.expiring" => format!(
-            "Reminded of the end of \u{201c}{}\u{201d}, {} days ahead",
+            "Reminded of the end of \u{201c}{}\u{201d}, {} ahead",
             text("label"),
-            detail["days"]
+            count(detail["days"].as_u64().unwrap_or(0), "day", "days")
         ),
         "keys.all_revoked" => format!("Revoked every key of the workspace: {}", detail["keys"]),
         "approval.asked" => format!("Asked for agreement: {}", asked(&detail)),

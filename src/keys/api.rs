@@ -5,87 +5,23 @@ use leptos::prelude::*;
 use super::types::{Consequences, FirstCall, KeyDetail, KeyFormOptions};
 use crate::error::UiError;
 
-/// One key, with what it did and what was done to it.
+/// One key, as lists show it.
 #[server(name = LoadKeyDetail, endpoint = "key_detail", prefix = "/api")]
 pub async fn key_detail(id: String) -> Result<KeyDetail, UiError> {
-    use super::{policy, store, types::KeyEvent, view};
+    use super::{ops, policy, view};
     use crate::{
-        accounts::{store::names, viewer},
-        audit,
-        gateway::judge::VALID,
-        server::{
-            clock::{DAY, is_id},
-            error::AppError,
-            page,
-        },
-        usage,
+        accounts::viewer,
+        server::{error::AppError, page},
     };
-    /// Lines of history shown; a key has few.
-    const HISTORY: i64 = 50;
 
     let viewer = viewer::with_any_role(policy::READERS)?;
     let state = page::state()?;
     let load = async {
-        if !is_id(&id, "key") {
-            return Err(AppError::not_found());
-        }
-        let now = state.clock.now();
-        let workspace = viewer.workspace_id();
         let mut reader = state.db.read().await?;
-        let row = store::find(&mut reader, workspace, &id)
-            .await?
-            .ok_or_else(AppError::not_found)?;
-        let hours = usage::store::hours(
-            &mut reader,
-            workspace,
-            &row.environment,
-            Some(&id),
-            now - DAY,
-        )
-        .await?;
-        let mut counts: view::Counts = view::Counts::new();
-        for (hour, _, count) in &hours {
-            *counts.entry((id.clone(), *hour)).or_default() += count;
-        }
+        let row = ops::find(&mut reader, viewer.workspace_id(), &id).await?;
+        let (counts, now) = (view::Counts::new(), state.clock.now());
         let key = view::summary(&state.profile, &viewer, &row, &counts, now);
-        let allowed_since_end = match row.ended_at {
-            Some(ended) => usage::store::allowed_since(&mut reader, workspace, &id, ended).await?,
-            None => 0,
-        };
-        let names = names(&mut reader, workspace).await?;
-        let history =
-            audit::store::before(&mut reader, workspace, i64::MAX, Some(&id), HISTORY).await?;
-        Ok(KeyDetail {
-            powers: state
-                .profile
-                .scopes()
-                .filter(|scope| key.scopes.contains(&scope.id))
-                .map(|scope| (scope.verb.clone(), scope.noun.clone()))
-                .collect(),
-            moves_money: state.profile.scopes().any(|scope| {
-                key.scopes.contains(&scope.id)
-                    && scope
-                        .flags
-                        .contains(&crate::profiles::ScopeFlag::MovesMoney)
-            }),
-            requests_24h: hours.iter().map(|(_, _, count)| count).sum(),
-            denied_24h: hours
-                .iter()
-                .filter(|(_, code, _)| code != VALID)
-                .map(|(_, _, count)| count)
-                .sum(),
-            allowed_since_end,
-            history: history
-                .iter()
-                .map(|entry| audit::row(entry, &names))
-                .map(|row| KeyEvent {
-                    at: row.at,
-                    actor: row.actor,
-                    summary: row.summary,
-                })
-                .collect(),
-            key,
-        })
+        Ok(KeyDetail { key })
     };
     load.await.map_err(AppError::into_ui)
 }
@@ -167,16 +103,18 @@ pub async fn revoke_consequences(id: String) -> Result<Consequences, UiError> {
         let row = store::find(&mut reader, workspace, &id)
             .await?
             .ok_or_else(AppError::not_found)?;
-        if row.ended_at.is_some() {
+        let now = state.clock.now();
+        let in_use = row.state(now) == super::types::KeyState::Active;
+        if row.state(now).has_ended() {
             return Err(AppError::told(
                 UiErrorKind::Conflict,
-                "This key was revoked before. There is nothing to do.",
+                "This key has ended before. There is nothing to do.",
             ));
         }
         if !policy::may_revoke(&viewer, row.owner_id.as_deref()) {
             return Err(AppError::Told(policy::not_yours()));
         }
-        let since = state.clock.now() - HOUR;
+        let since = now - HOUR;
         let (requests, addresses) =
             usage::store::recent_use(&mut reader, workspace, &id, since).await?;
         let plate = view::plate(
@@ -193,6 +131,7 @@ pub async fn revoke_consequences(id: String) -> Result<Consequences, UiError> {
             requests_last_hour: requests,
             addresses_last_hour: addresses,
             last_used_at: row.last_used_at,
+            may_disable: in_use && policy::may_disable(&viewer, row.owner_id.as_deref()),
         })
     };
     load.await.map_err(AppError::into_ui)

@@ -19,7 +19,7 @@ use crate::{
     on_both_engines,
     profiles::Profile,
     server::{
-        clock::DAY,
+        clock::{DAY, HOUR},
         testing::{PASSWORD, Reply, Someone, TestApp, typed},
     },
     workspaces::Role,
@@ -50,14 +50,11 @@ async fn list(app: &TestApp, who: &Someone, query: &str) -> Vec<String> {
 /// How many keys a tab says it has.
 fn counted(page: &Reply, tab: KeyTab) -> String {
     let link = format!("tab={}\"", tab.as_str());
-    let link = page
-        .body
+    // Other links lead to the same tab, of another environment; the tab alone has a number.
+    page.body
         .split("<a ")
-        .find(|part| part.contains(&link))
-        .unwrap_or_default();
-    link.split("tabular-nums\">")
-        .nth(1)
-        .and_then(|rest| rest.split('<').next())
+        .filter(|part| part.contains(&link))
+        .find_map(|part| part.split("tabular-nums\">").nth(1)?.split('<').next())
         .unwrap_or_default()
         .to_owned()
 }
@@ -183,7 +180,7 @@ on_both_engines! {
 
         let mut tx = app.state.db.begin().await.expect("a transaction");
         let key = ops::find(&mut tx, &workspace, &id).await.expect("there");
-        let until = Some(app.clock.now() + DAY);
+        let until = Some(app.clock.now() + HOUR / 2);
         assert!(ops::step(&mut tx, &app.state, &key, life::Step::Approve, until).await.expect("a step"));
         tx.commit().await.expect("committed");
 
@@ -194,7 +191,7 @@ on_both_engines! {
         let page = app.get(&path, Some(&other)).await;
         assert!(page.body.contains("Ready to reveal") && !page.body.contains(&reveal));
         assert!(!page.body.contains("ready for you to reveal"));
-        app.clock.advance(DAY);
+        app.clock.advance(HOUR / 2);
         let page = app.get(&format!("/keys?env={env}&tab=inactive"), Some(&maker)).await;
         assert_eq!(rows(&page), [id.as_str()]);
         assert!(page.body.contains("Lapsed"));
@@ -220,7 +217,8 @@ on_both_engines! {
         assert_eq!(search(&secret).await.location(), format!("/keys/{id}"));
         assert_eq!(search(&foreign).await.status, StatusCode::NOT_FOUND);
         let none = app.get("/keys?env=sandbox&q=nothing", Some(&owner)).await;
-        assert!(none.body.contains("No key matches") && none.body.contains("label or last four: nothing"));
+        let said = none.body.replace("<!>", "");
+        assert!(said.contains("No key matches") && said.contains("label or last four: nothing"));
     }
 
     async fn filters_narrow_the_list_and_stay_in_its_address(test: TestDb) {

@@ -12,6 +12,8 @@ pub mod api;
 #[cfg(all(test, feature = "ssr"))]
 mod create_tests;
 #[cfg(feature = "ssr")]
+pub mod differences;
+#[cfg(feature = "ssr")]
 pub mod draft;
 #[cfg(feature = "ssr")]
 pub mod four_eyes;
@@ -19,6 +21,8 @@ pub mod four_eyes;
 pub mod life;
 #[cfg(all(test, feature = "ssr"))]
 mod list_tests;
+#[cfg(all(test, feature = "ssr"))]
+mod manage_tests;
 #[cfg(feature = "ssr")]
 pub mod money;
 #[cfg(feature = "ssr")]

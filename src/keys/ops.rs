@@ -624,6 +624,46 @@ pub fn rotate_content(id: &str, overlap_hours: u32) -> Value {
     json!({ "rotate": id, "overlap_hours": overlap_hours })
 }
 
+/// Says why the old secret cannot go on for that long, if so.
+pub fn overlap(state: &AppState, hours: u32) -> Result<(), AppError> {
+    let max = state.profile.rotation.max_overlap_hours;
+    if hours <= max {
+        return Ok(());
+    }
+    Err(AppError::field(
+        "overlap",
+        match max {
+            0 => "Here the old secret stops at once.".to_owned(),
+            1 => "The old secret can work for 1 hour more at most.".to_owned(),
+            max => format!("The old secret can work for {max} hours more at most."),
+        },
+    ))
+}
+
+/// Says why the key gets no new secret, if so.
+pub fn rotatable(key: &KeyRow, now: Millis) -> Result<(), AppError> {
+    let reason = match key.state(now) {
+        KeyState::Active => return Ok(()),
+        KeyState::Disabled => "Only an active key gets a new secret. Turn it on first.",
+        KeyState::Requested | KeyState::Approved => {
+            "This key has no secret yet, so there is none to replace."
+        }
+        _ => "This key has ended and gets no new secret. Create one like it.",
+    };
+    Err(AppError::told(UiErrorKind::Conflict, reason))
+}
+
+/// The key that this form has given a new secret, if it has.
+pub async fn rotated_by(
+    state: &AppState,
+    viewer: &Viewer,
+    form_id: &str,
+) -> Result<Option<Creation>, AppError> {
+    let mut reader = state.db.read().await?;
+    let id = store::find_by_form(&mut reader, viewer.workspace_id(), form_id).await?;
+    Ok(id.map(|id| Creation::AlreadyShown { id }))
+}
+
 /// Gives the key a new secret. The old one works for `overlap_hours` more. What is counted goes on: it is the same key.
 pub async fn rotate(
     state: &AppState,
@@ -640,11 +680,9 @@ pub async fn rotate(
     if !policy::may_manage(viewer, key.owner_id.as_deref()) {
         return Err(AppError::Told(policy::not_yours()));
     }
-    if store::find_by_form(&mut tx, viewer.workspace_id(), form_id)
-        .await?
-        .is_some()
-    {
-        return Ok(Creation::AlreadyShown { id: key.id });
+    // By its own id: the form may have been about another key.
+    if let Some(id) = store::find_by_form(&mut tx, viewer.workspace_id(), form_id).await? {
+        return Ok(Creation::AlreadyShown { id });
     }
     proof
         .consume(
@@ -655,21 +693,8 @@ pub async fn rotate(
             &rotate_content(id, overlap_hours),
         )
         .await?;
-    if overlap_hours > state.profile.rotation.max_overlap_hours {
-        return Err(AppError::field(
-            "overlap",
-            match state.profile.rotation.max_overlap_hours {
-                0 => "Here the old secret stops at once.".to_owned(),
-                hours => format!("The old secret can work for {hours} hours more at most."),
-            },
-        ));
-    }
-    if key.state(now) != KeyState::Active {
-        return Err(AppError::told(
-            UiErrorKind::Conflict,
-            "Only an active key gets a new secret. Turn it on first.",
-        ));
-    }
+    overlap(state, overlap_hours)?;
+    rotatable(&key, now)?;
     let ends_at = now + i64::from(overlap_hours) * HOUR;
     touch(&mut tx, state, &key).await?;
     store::replace_secrets(&mut tx, &key.workspace_id, &key.id, ends_at, now).await?;
@@ -794,9 +819,7 @@ pub async fn change(
         return Err(AppError::Told(policy::not_yours()));
     }
     changeable(&key, state.clock.now())?;
-    if basis(&key) != change.basis {
-        return Err(changed_meanwhile());
-    }
+    on_basis(&key, &change.basis)?;
     let Outlook { split, waits } = outlook(&mut tx, state, &key, &change.terms).await?;
     if !split.widenings.is_empty() {
         let proof = proof.ok_or_else(|| {
@@ -852,12 +875,15 @@ pub async fn change(
     Ok(changed)
 }
 
-/// What is said of a change that was made on what the key is no more.
-pub fn changed_meanwhile() -> AppError {
-    AppError::told(
+/// Refuses a change of what the key was before somebody else changed it.
+pub fn on_basis(key: &KeyRow, shown: &str) -> Result<(), AppError> {
+    if basis(key) == shown {
+        return Ok(());
+    }
+    Err(AppError::told(
         UiErrorKind::Conflict,
         "Someone changed this while you were editing; yours is kept below.",
-    )
+    ))
 }
 
 /// Says why a key cannot be changed, if so.
@@ -1076,10 +1102,8 @@ pub async fn enable(
             &enable_content(id),
         )
         .await?;
-    let rules = settings::of(&mut tx, &state.profile, &key.workspace_id).await?;
     let terms = key.terms();
-    let waits = !operator
-        && policy::needs_checker(&state.profile, rules.keys, &key.environment, &terms.scopes);
+    let waits = enabling_waits(&mut tx, state, viewer, &key).await?;
     let changed = if waits {
         let asked = Asked::EnableKey {
             label: key.label.clone(),
@@ -1117,6 +1141,27 @@ pub async fn enable(
     };
     tx.commit().await?;
     Ok(changed)
+}
+
+/// Whether a second person has to agree before the key is turned on again. Not to what an operator has stopped: that
+/// is for an operator alone.
+pub async fn enabling_waits(
+    reader: &mut crate::db::Reader,
+    state: &AppState,
+    viewer: &Viewer,
+    key: &KeyRow,
+) -> Result<bool, AppError> {
+    if viewer.acting.is_some() {
+        return Ok(false);
+    }
+    let rules = settings::of(reader, &state.profile, &key.workspace_id).await?;
+    let scopes = key.terms().scopes;
+    Ok(policy::needs_checker(
+        &state.profile,
+        rules.keys,
+        &key.environment,
+        &scopes,
+    ))
 }
 
 /// Says why the viewer cannot turn the key on, if so.

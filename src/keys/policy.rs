@@ -507,6 +507,19 @@ pub fn may_disable(viewer: &Viewer, owner_id: Option<&str>) -> bool {
     viewer.acting.is_some() || may_revoke(viewer, owner_id)
 }
 
+/// Who hands keys to others: an admin who is a member. An operator who acts here decides about nobody's keys.
+pub fn may_give(viewer: &Viewer) -> bool {
+    viewer.has(Role::Admin) && viewer.acting.is_none()
+}
+
+/// What somebody is told who may not hand keys over.
+pub fn no_giver() -> UiError {
+    UiError::new(
+        UiErrorKind::NotAllowed,
+        "An admin of the workspace hands keys over. An operator who acts in it can stop them.",
+    )
+}
+
 /// What an operator is told who acts in a workspace and would end all its keys.
 pub const NOT_AN_OPERATORS: &str =
     "Its own admins alone can end every key of a workspace. As an operator you can suspend it.";

@@ -8,7 +8,6 @@ use super::{
 };
 use crate::{
     profiles::{Profile, Tier},
-    server::clock::Millis,
     ui::{
         statement::{Grant, Statement},
         time,
@@ -30,15 +29,12 @@ pub fn of_terms(profile: &Profile, terms: &Terms, tier: Option<&Tier>, until: St
             }),
         }
     }
-    let limits = &terms.limits;
-    let currency = limits
-        .currency
-        .as_deref()
-        .and_then(|id| profile.currency(id));
-    let amount = |amount: Option<i64>| match (amount, currency) {
-        (Some(amount), Some(currency)) => money::words(amount, currency),
-        _ => String::new(),
-    };
+    // What the catalogue has lost is still granted, and said by its id.
+    let lost = terms.scopes.iter().map(String::as_str);
+    may.extend(Grant::from_scopes(
+        lost.filter(|id| profile.scope(id).is_none()),
+    ));
+    let amount = |limit| amount(profile, terms, limit).unwrap_or_default();
     let listed = |kind| {
         let count = terms
             .allow
@@ -50,8 +46,8 @@ pub fn of_terms(profile: &Profile, terms: &Terms, tier: Option<&Tier>, until: St
     Statement {
         may,
         moves_money: moves_money(profile, &terms.scopes),
-        per_request: amount(limits.max_amount),
-        per_day: amount(limits.max_daily),
+        per_request: amount(terms.limits.max_amount),
+        per_day: amount(terms.limits.max_daily),
         addresses: listed(ListKind::Ip),
         domains: listed(ListKind::Domain),
         rate: tier.map_or_else(String::new, |tier| {
@@ -62,15 +58,29 @@ pub fn of_terms(profile: &Profile, terms: &Terms, tier: Option<&Tier>, until: St
     }
 }
 
-/// The end of a key whose secret is not made yet. `at_once`: it is made now, so that days can be counted.
-pub fn until(expiry: Expiry, at_once: bool, now: Millis, zone: &str) -> String {
+/// The sentence of a key that is there, or was asked for.
+pub fn of_key(profile: &Profile, terms: &Terms, zone: &str) -> Statement {
+    let until = end(terms.expiry, zone).unwrap_or_default();
+    of_terms(profile, terms, None, until)
+}
+
+/// An amount in the currency of the limits.
+pub fn amount(profile: &Profile, terms: &Terms, amount: Option<i64>) -> Option<String> {
+    let (amount, id) = (amount?, terms.limits.currency.as_deref().unwrap_or("?"));
+    Some(match profile.currency(id) {
+        Some(currency) => money::words(amount, currency),
+        None => format!("{amount} of the smallest unit of {id}"),
+    })
+}
+
+/// The end, as it follows "until"; none if there is none.
+pub fn end(expiry: Expiry, zone: &str) -> Option<String> {
     match expiry {
-        Expiry::Days(days) if !at_once => {
+        Expiry::Never => None,
+        Expiry::At(at) => Some(time::date(at, zone)),
+        Expiry::Days(days) => {
             let days = time::count(u64::from(days), "day", "days");
-            format!("{days} after it is revealed")
+            Some(format!("{days} after its secret is made"))
         }
-        _ => expiry
-            .from(now)
-            .map_or_else(String::new, |at| time::date(at, zone)),
     }
 }

@@ -349,7 +349,7 @@ pub async fn set_revealed(
     Ok(())
 }
 
-/// A key's secrets, the newest first.
+/// A key's secrets, the present one first, then the newest.
 pub async fn secrets(
     reader: &mut Reader,
     workspace_id: &str,
@@ -359,7 +359,8 @@ pub async fn secrets(
         reader,
         SecretRow,
         "select id, secret_hash, secret_start, secret_end, public_key, created_at, replaced_at, ends_at
-         from key_secrets where workspace_id = $1 and key_id = $2 order by id desc",
+         from key_secrets where workspace_id = $1 and key_id = $2
+         order by case when replaced_at is null then 0 else 1 end, id desc",
         workspace_id,
         key_id
     )
@@ -889,7 +890,7 @@ pub async fn run_out(reader: &mut Reader, now: Millis, limit: i64) -> Result<Vec
 }
 
 /// Keys that end before `until` and whose people were last reminded with more days to go than `days`: the housekeeper's
-/// work too.
+/// work too. Whoever makes a key for a week needs not hear at once that a week is left.
 pub async fn to_remind(
     reader: &mut Reader,
     now: Millis,
@@ -902,7 +903,9 @@ pub async fn to_remind(
         KeyRow,
         select_key!(
             "where k.ended_at is null and k.state in ('active', 'disabled') and k.expires_at > $1 and k.expires_at <= $2
-               and (k.reminded_days is null or k.reminded_days > $3) order by k.id limit $4"
+               and (k.reminded_days is null or k.reminded_days > $3)
+               and k.expires_at - coalesce(k.revealed_at, k.created_at) > cast($2 as bigint) - cast($1 as bigint)
+             order by k.id limit $4"
         ),
         now,
         until,

@@ -131,26 +131,9 @@ pub struct KeySummary {
     pub may_revoke: bool,
 }
 
-/// One line of a key's history.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct KeyEvent {
-    pub at: i64,
-    pub actor: String,
-    pub summary: String,
-}
-
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct KeyDetail {
     pub key: KeySummary,
-    /// What the key may do, in the catalogue's words: verb and noun.
-    pub powers: Vec<(String, String)>,
-    /// Whether any of that moves money.
-    pub moves_money: bool,
-    pub requests_24h: i64,
-    pub denied_24h: i64,
-    /// Let through after it was revoked. It is always none; the page says so from the record.
-    pub allowed_since_end: i64,
-    pub history: Vec<KeyEvent>,
 }
 
 /// What revoking a key would break.
@@ -162,6 +145,8 @@ pub struct Consequences {
     pub last_used_at: Option<i64>,
     /// Live keys are revoked by typing their label.
     pub asks_for_label: bool,
+    /// It is in use, and this person may stop it instead.
+    pub may_disable: bool,
 }
 
 /// What the form for a new key offers.

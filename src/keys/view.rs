@@ -75,6 +75,7 @@ pub fn summary(
             .map(|i| this_hour - i64::try_from(HOURS - 1 - i).unwrap_or(0))
             .map(|hour| counts.get(&(row.id.clone(), hour)).copied().unwrap_or(0))
             .collect(),
-        may_revoke: row.ended_at.is_none() && policy::may_revoke(viewer, row.owner_id.as_deref()),
+        may_revoke: !row.state(now).has_ended()
+            && policy::may_revoke(viewer, row.owner_id.as_deref()),
     }
 }

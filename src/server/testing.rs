@@ -258,6 +258,7 @@ impl TestApp {
             address: None,
             session: None,
             unread: 0,
+            waiting: 0,
             workspace: Some(ViewerWorkspace {
                 id: someone.workspace_id.clone(),
                 name: "Test".to_owned(),

@@ -64,9 +64,6 @@ pub fn Proof(
     /// "Create key".
     #[prop(into)]
     submit: String,
-    /// What screen readers say before that.
-    #[prop(optional, into)]
-    submit_before: String,
     /// "Creating…".
     #[prop(optional, into)]
     busy: String,
@@ -85,6 +82,9 @@ pub fn Proof(
     /// What a passkey is asked for, as its challenge names it.
     #[prop(optional, into)]
     purpose: String,
+    /// In place of the one button.
+    #[prop(optional_no_strip)]
+    buttons: Option<AnyView>,
 ) -> impl IntoView {
     let field = match factor {
         Factor::Password => Some(("Password", FieldKind::Password)),
@@ -174,10 +174,7 @@ pub fn Proof(
             <div class=foot>
                 {(!cancel.is_empty() && dialog)
                     .then(|| view! { <a class="btn btn-outline" href=cancel.clone() data-dialog-close>"Cancel"</a> })}
-                <Button kind=kind busy=busy>
-                    {(!submit_before.is_empty()).then(|| view! { <span class="sr-only">{submit_before}</span> })}
-                    {submit}
-                </Button>
+                {buttons.unwrap_or_else(|| view! { <Button kind=kind busy=busy>{submit}</Button> }.into_any())}
                 {(!cancel.is_empty() && !dialog).then(|| view! { <a class="btn btn-ghost" href=cancel.clone()>"Cancel"</a> })}
             </div>
             {(!others.is_empty())

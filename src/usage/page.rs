@@ -309,13 +309,14 @@ fn outcome(request: &RequestSummary) -> AnyView {
 
 /// How a list of requests tells the time.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum When {
+pub enum When {
     Ago,
     /// To the millisecond.
     Exact,
 }
 
-fn requests_table(here: &Here, requests: &[RequestSummary], when: When) -> AnyView {
+/// A list of requests, wherever one stands.
+pub fn requests_table(here: &Here, requests: &[RequestSummary], when: When) -> AnyView {
     if requests.is_empty() {
         return view! { <p class="card p-4 text-ink-2">"No requests yet."</p> }.into_any();
     }

@@ -163,6 +163,81 @@ pub async fn first(
     )
 }
 
+/// Who has called with one of a key's secrets since a moment: one address with one agent.
+#[derive(Clone, Debug, FromRow)]
+pub struct CallerRow {
+    pub ip: Option<String>,
+    pub agent: Option<String>,
+    pub requests: i64,
+    pub last_at: Millis,
+}
+
+/// Callers of a secret since a moment, the latest first.
+pub async fn callers(
+    reader: &mut Reader,
+    workspace_id: &str,
+    key_id: &str,
+    secret_id: &str,
+    since: Millis,
+    limit: i64,
+) -> Result<Vec<CallerRow>, DbError> {
+    crate::fetch_all!(
+        reader,
+        CallerRow,
+        "select ip, agent, count(*) as requests, max(at) as last_at from requests
+         where workspace_id = $1 and key_id = $2 and secret_id = $3 and id >= $4 and at >= $5
+         group by ip, agent order by max(at) desc, ip, agent limit $6",
+        workspace_id,
+        key_id,
+        secret_id,
+        first_id_at(since),
+        since,
+        limit
+    )
+}
+
+/// How long the latest requests of a key took, in microseconds; so many of them at most, none from before a moment.
+pub async fn latencies(
+    reader: &mut Reader,
+    workspace_id: &str,
+    key_id: &str,
+    since: Millis,
+    limit: i64,
+) -> Result<Vec<i64>, DbError> {
+    let rows: Vec<(i64,)> = crate::fetch_all!(
+        reader,
+        (i64,),
+        "select latency_us from requests
+         where workspace_id = $1 and key_id = $2 and id >= $3 and at >= $4 order by id desc limit $5",
+        workspace_id,
+        key_id,
+        first_id_at(since),
+        since,
+        limit
+    )?;
+    Ok(rows.into_iter().map(|(latency,)| latency).collect())
+}
+
+/// Scopes that a key was let through with since a moment.
+pub async fn scopes_used(
+    reader: &mut Reader,
+    workspace_id: &str,
+    key_id: &str,
+    since: Millis,
+) -> Result<Vec<String>, DbError> {
+    let rows: Vec<(String,)> = crate::fetch_all!(
+        reader,
+        (String,),
+        "select distinct scope from requests
+         where workspace_id = $1 and key_id = $2 and id >= $3 and at >= $4 and status < 400 and scope is not null",
+        workspace_id,
+        key_id,
+        first_id_at(since),
+        since
+    )?;
+    Ok(rows.into_iter().map(|(scope,)| scope).collect())
+}
+
 /// The lowest id of a request judged at this moment, so that the index on ids serves ranges of time. An id is given when
 /// a request arrives; it is judged within the minute.
 fn first_id_at(at: Millis) -> String {

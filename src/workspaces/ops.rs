@@ -208,14 +208,23 @@ pub async fn send_agreed(
     {
         return Ok(Err(NOT_THEIRS));
     }
-    let folded = accounts::store::folded(email);
-    let replaced = store::withdraw_invitations_to(tx, &space.id, &folded, now).await?;
     let inviter = Inviter {
         id: &user.id,
         name: &user.name,
         email: &user.email,
         roles: &held,
     };
+    match invitable(tx, &space, &inviter, email, &grants).await {
+        Ok(()) => {}
+        Err(AppError::Told(_)) => {
+            return Ok(Err(
+                "The person joined meanwhile; change their roles on the members page.",
+            ));
+        }
+        Err(error) => return Err(error),
+    }
+    let folded = accounts::store::folded(email);
+    let replaced = store::withdraw_invitations_to(tx, &space.id, &folded, now).await?;
     let (id, _) = issue(tx, state, &inviter, &space, email, &grants).await?;
     let entry = audit::Entry {
         chain: space.id,
@@ -228,7 +237,7 @@ pub async fn send_agreed(
     Ok(Ok(()))
 }
 
-const NOT_THEIRS: &str = "Who asked for it may not do that any more.";
+pub const NOT_THEIRS: &str = "Who asked for it may not do that any more.";
 
 /// What a member holds at this moment; nothing if they are none.
 async fn held_by(

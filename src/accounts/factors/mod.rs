@@ -12,5 +12,5 @@ pub mod post;
 pub mod recovery;
 pub mod store;
 #[cfg(test)]
-mod tests;
+pub mod tests;
 pub mod totp;

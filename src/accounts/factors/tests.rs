@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The code that an authenticator shows at that moment, by RFC 6238 as an independent implementation has it.
-fn code_at(manual: &str, at: i64) -> String {
+pub fn code_at(manual: &str, at: i64) -> String {
     const PROGRAM: &str = "
 import base64, hmac, struct, sys
 key = base64.b32decode(sys.argv[1].replace(' ', ''))
@@ -36,7 +36,7 @@ print('%06d' % ((struct.unpack('>I', mac[at:at + 4])[0] & 0x7fffffff) % 1000000)
 }
 
 /// Enrols an authenticator through its form. Gives its secret as typed by hand, and the recovery codes.
-async fn enrol(app: &TestApp, someone: &Someone) -> (String, Vec<String>) {
+pub async fn enrol(app: &TestApp, someone: &Someone) -> (String, Vec<String>) {
     let page = app.get("/settings/security/totp", Some(someone)).await;
     assert_eq!(page.status, StatusCode::OK);
     let setup = page.between("name=\"setup\" value=\"", "\"").to_owned();

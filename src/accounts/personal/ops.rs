@@ -12,7 +12,9 @@ use crate::{
         sessions::{self, listed},
         step_up::{self, Action, Proof},
     },
-    admin, audit,
+    admin,
+    approvals::asked::Asked,
+    audit,
     db::{Reader, Tx},
     error::UiErrorKind,
     keys::{self, store::KeyRow},
@@ -173,6 +175,16 @@ async fn gather(
         .into_iter()
         .map(invitation)
         .collect();
+    let approvals: Vec<Value> = store::approvals_asked(reader, user_id)
+        .await?
+        .into_iter()
+        .map(|row| {
+            json!({
+                "id": row.id, "workspace_id": row.workspace_id, "kind": row.kind,
+                "asked_at": at(row.requested_at), "outcome": row.outcome, "decided_at": maybe(row.decided_at),
+            })
+        })
+        .collect();
     let addresses: Vec<Value> = store::address_changes(reader, user_id)
         .await?
         .into_iter()
@@ -214,6 +226,7 @@ async fn gather(
         "keys": keys,
         "invitations_sent": sent,
         "invitations_received": received,
+        "approvals_asked": approvals,
         "address_changes": addresses,
         "audit_entries": entries,
     }))
@@ -416,6 +429,15 @@ async fn erase(
         accounts::store::forget_tries(tx, &step_up::subject(factor, &user.id)).await?;
     }
     store::erase_address(tx, &folded, &erased).await?;
+    for (id, asked) in store::approvals_naming(tx, &folded).await? {
+        if let Asked::Invite { email, roles } = Asked::parse(&asked)?
+            && email == folded
+        {
+            let email = erased.clone();
+            let asked = Asked::Invite { email, roles };
+            store::reword_approval(tx, &id, &asked.title(), &asked.to_json()?, now).await?;
+        }
+    }
     for (id, subject, body) in store::notices_naming(tx, &user.id, &user.email, &user.name).await? {
         let reword = |text: &str| {
             let text = text.replace(&user.email, &erased);

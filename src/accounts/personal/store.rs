@@ -153,6 +153,64 @@ pub async fn invitations_received(
     )
 }
 
+/// A request for approval, as who asked for it takes it along.
+#[derive(FromRow)]
+pub struct ApprovalRow {
+    pub id: String,
+    pub workspace_id: String,
+    pub kind: String,
+    pub requested_at: Millis,
+    pub outcome: Option<String>,
+    pub decided_at: Option<Millis>,
+}
+
+pub async fn approvals_asked(
+    reader: &mut Reader,
+    user_id: &str,
+) -> Result<Vec<ApprovalRow>, DbError> {
+    crate::fetch_all!(
+        reader,
+        ApprovalRow,
+        "select id, workspace_id, kind, requested_at, outcome, decided_at
+         from approvals where requested_by = $1 order by id",
+        user_id
+    )
+}
+
+/// Requests to invite somebody whose text holds this one, with what they ask for. Gives id and content.
+pub async fn approvals_naming(
+    reader: &mut Reader,
+    text: &str,
+) -> Result<Vec<(String, String)>, DbError> {
+    crate::fetch_all!(
+        reader,
+        (String, String),
+        "select id, asked from approvals where kind = 'invite' and asked like $1 escape '\\'",
+        contains(text)
+    )
+}
+
+/// Puts other words into a request. If it still waited it is void: nobody decides about what was not asked.
+pub async fn reword_approval(
+    tx: &mut Tx,
+    id: &str,
+    title: &str,
+    asked: &str,
+    now: Millis,
+) -> Result<(), DbError> {
+    crate::execute!(
+        tx,
+        "update approvals set title = $2, asked = $3, outcome = coalesce(outcome, 'void'),
+                decided_at = coalesce(decided_at, $4)
+         where id = $1",
+        id,
+        title,
+        asked,
+        now
+    )?;
+    Ok(())
+}
+
 pub async fn address_changes(
     reader: &mut Reader,
     user_id: &str,

@@ -193,6 +193,11 @@ on_both_engines! {
             "insert into invitations (id, workspace_id, email, email_folded, roles, token_hash, invited_by, created_at, expires_at)
              select 'inv_2', $1, $2, $2, 'developer', id_hash, $3, 1, 2 from devices where user_id = $3",
             &[&workspace, "new@example.test", &leaver.id]).await;
+        let asked = format!(r#"{{"kind":"invite","email":"{}","roles":"checker"}}"#, leaver.email);
+        change(&app,
+            "insert into approvals (id, workspace_id, kind, subject_id, title, asked, content_hash, basis, risk, requested_by, requested_at, lapses_at)
+             select 'apr_1', $1, 'invite', 'apr_1', 'An invitation', $2, id_hash, '', 2, $3, 1, 9000000000000 from devices where user_id = $3",
+            &[&workspace, &asked, &owner.id]).await;
         for text in [leaver.email.as_str(), NAME] {
             assert!(tables_with(&app, text).await.len() >= 2, "it is there before");
         }
@@ -231,6 +236,9 @@ on_both_engines! {
         let (owned_by,): (String,) =
             crate::fetch_one!(&mut reader, (String,), "select owner_id from api_keys where id = $1", &key).expect("read");
         assert_eq!(owned_by, owner.id);
+        let (outcome, asked): (String, String) =
+            crate::fetch_one!(&mut reader, (String, String), "select outcome, asked from approvals").expect("read");
+        assert!(outcome == "void" && asked.contains("@erased.invalid"), "{asked}");
         let mut told: Vec<(String,)> =
             crate::fetch_all!(&mut reader, (String,), "select subject from notices where user_id = $1", &owner.id).expect("read");
         told.sort();
@@ -325,6 +333,12 @@ on_both_engines! {
             "insert into invitations (id, workspace_id, email, email_folded, roles, token_hash, invited_by, created_at, expires_at)
              select 'inv_2', $1, $2, $2, 'developer,checker@5', id_hash, $3, 1, 2 from devices where user_id = $3",
             &[&workspace, "guest@example.test", &someone.id]).await;
+        for (id, who) in [("apr_1", &someone.id), ("apr_2", &other.id)] {
+            change(&app,
+                "insert into approvals (id, workspace_id, kind, subject_id, title, asked, content_hash, basis, risk, requested_by, requested_at, lapses_at)
+                 select $1, $2, 'enable_key', $1, 'POS', '{}', id_hash, '', 0, $3, 1, 2 from devices where user_id = $3",
+                &[id, &workspace, who]).await;
+        }
         assert_eq!(app.get("/settings/account/export", Some(&someone)).await.status, StatusCode::OK);
         let unproven = app.post("/settings/account/export", Some(&someone), &[("factor", "password"), ("proof", "wrong")]).await;
         assert_eq!(unproven.status, StatusCode::UNPROCESSABLE_ENTITY);
@@ -342,6 +356,8 @@ on_both_engines! {
         assert_eq!(data["factors"]["pin"], true);
         assert_eq!(data["keys"][0]["id"], key);
         assert_eq!(data["keys"].as_array().map(Vec::len), Some(1));
+        assert_eq!(data["approvals_asked"][0]["kind"], "enable_key");
+        assert_eq!(data["approvals_asked"].as_array().map(Vec::len), Some(1));
         assert_eq!(data["invitations_sent"][0]["roles"], json!(["developer"]));
         let actions: Vec<&Value> = data["audit_entries"].as_array().expect("a list").iter().map(|entry| &entry["action"]).collect();
         assert!(actions.contains(&&json!("key.created")) && actions.contains(&&json!("step_up.failed")));

@@ -1,23 +1,31 @@
-//! The pages of keys: the list and what is done to several at once, the form and the secret's one moment, a key's own
-//! page, its lists of addresses and domains, revoking.
+//! The pages of keys: the list and what is done to several at once, the form and the secret's one moment, a key's own page
+//! and what is done to one key, its lists of addresses and domains.
 
 mod bulk;
 mod create;
 mod detail;
+mod edit;
 mod emergency;
 mod list;
+mod one;
 mod reveal;
 mod revoke;
+mod rotate;
 mod secret;
 mod security;
 
 pub use bulk::BulkPage;
 pub use create::NewKeyPage;
 pub use detail::KeyDetailPage;
+pub use edit::EditKeyPage;
 pub use emergency::RevokeAllPage;
 pub use list::KeysPage;
+pub use one::{
+    CutPage, DisableKeyPage, EnableKeyPage, HideKeyPage, MetaPage, OwnerPage, WithdrawKeyPage,
+};
 pub use reveal::RevealPage;
 pub use revoke::RevokePage;
+pub use rotate::RotatePage;
 pub use security::KeySecurityPage;
 
 use crate::keys::types::{KeyPlateInfo, KeyState, KeySummary};

@@ -38,18 +38,26 @@ fn revoke_page(here: &Here, consequences: &Consequences) -> AnyView {
     let href = format!("/keys/{}", info.id);
     let requests = u64::try_from(consequences.requests_last_hour).unwrap_or(0);
     let addresses = u64::try_from(consequences.addresses_last_hour).unwrap_or(0);
-    let lead = match (requests, consequences.last_used_at) {
-        (0, None) => "Never used. This can't be undone.".to_owned(),
-        (0, Some(at)) => format!(
-            "Last used {}. This can't be undone.",
-            relative(at, here.now, &here.zone)
-        ),
+    let used = match (requests, consequences.last_used_at) {
+        (0, None) => "Never used.".to_owned(),
+        (0, Some(at)) => format!("Last used {}.", relative(at, here.now, &here.zone)),
         _ => format!(
-            "In use: {} in the last hour from {}. They get 401 from the next request on. This can't be undone.",
+            "In use: {} in the last hour from {}. They get 401 from the next request on.",
             count(requests, "request", "requests"),
             count(addresses, "address", "addresses"),
         ),
     };
+    let lead = format!("{used} This can't be undone.");
+    let instead = consequences.may_disable.then(|| {
+        view! {
+            <p class="text-ink-2">
+                <a class="link" href=format!("{href}/disable")>
+                    "Disable"
+                </a>
+                " stops it just as fast and can be undone."
+            </p>
+        }
+    });
     let failure = frame::failure(&answer);
     let shown = view! {
         <div class="flex items-center gap-3">
@@ -86,6 +94,7 @@ fn revoke_page(here: &Here, consequences: &Consequences) -> AnyView {
                     <DialogBody>
                         {failure}
                         {shown}
+                        {instead}
                         {label}
                     </DialogBody>
                     <DialogFoot cancel=href.clone()>

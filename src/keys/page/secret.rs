@@ -15,7 +15,7 @@ use crate::{
         view,
         waiting::FirstCallWatch,
     },
-    server::{error::AppError, state::AppState},
+    server::{clock::Millis, error::AppError, state::AppState},
     ui::{
         button::{Kind, LinkButton},
         code_block::CodeBlock,
@@ -38,11 +38,17 @@ pub async fn of_answer(
     ops::find(reader, viewer.workspace_id(), id).await
 }
 
-/// What was made, or that it was made and shown before.
-pub fn shown(state: &AppState, here: &Here, made: Option<&Creation>, key: &KeyRow) -> AnyView {
+/// What was made, or that it was made and shown before, at `shown_at`.
+pub fn shown(
+    state: &AppState,
+    here: &Here,
+    made: Option<&Creation>,
+    key: &KeyRow,
+    shown_at: Millis,
+) -> AnyView {
     match made {
         Some(Creation::Created(created)) => moment(state, here, key, created),
-        _ => already(state, here, key),
+        _ => already(state, here, key, shown_at),
     }
 }
 
@@ -102,9 +108,9 @@ fn moment(state: &AppState, here: &Here, key: &KeyRow, created: &Created) -> Any
     )
 }
 
-fn already(state: &AppState, here: &Here, key: &KeyRow) -> AnyView {
+fn already(state: &AppState, here: &Here, key: &KeyRow, shown_at: Millis) -> AnyView {
     let href = format!("/keys/{}", key.id);
-    let at = absolute(key.revealed_at.unwrap_or(key.created_at), &here.zone);
+    let at = absolute(shown_at, &here.zone);
     let own = key.owner_id.as_deref() == Some(&here.viewer.user_id);
     let whom = if own { "you" } else { "its owner" };
     let plate = view::plate(
@@ -131,7 +137,7 @@ fn already(state: &AppState, here: &Here, key: &KeyRow) -> AnyView {
                     "If it was not stored, replace it: same key, same permissions, a new secret."
                 </p>
                 <div class="flex flex-wrap gap-2">
-                    <LinkButton href=format!("{href}/rotate") kind=Kind::Outline dialog=true>
+                    <LinkButton href=format!("{href}/rotate?overlap=0") kind=Kind::Outline dialog=true>
                         "Replace secret"
                     </LinkButton>
                     <LinkButton href=href kind=Kind::Solid>

@@ -53,9 +53,7 @@ pub async fn change(Path(id): Path<String>, submission: Submission) -> Response 
                 },
             };
             // Before anything is said of the lines: they are judged by what stands in the list.
-            if ops::basis(&key) != of("basis") {
-                return Err(ops::changed_meanwhile());
-            }
+            ops::on_basis(&key, of("basis"))?;
             let adds = matches!(wish, Wish::Add { .. });
             if adds && !policy::offers(&state.profile, wish.kind()) {
                 return Err(AppError::field(

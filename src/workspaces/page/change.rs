@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::{below_members, role_badges, role_fields};
+use super::{agreement, below_members, role_badges, role_fields, who_agrees};
 use crate::{
     accounts::{
         confirm::{Confirm, confirm},
@@ -27,8 +27,9 @@ use crate::{
     },
 };
 
-/// The member of the path, how many keys of theirs can be used, and whether somebody else owns the workspace.
-async fn load(id: String) -> Result<(Here, Member, u64, bool), UiError> {
+/// The member of the path, how many keys of theirs can be used, whether somebody else owns the workspace, and who has to
+/// agree before they can be made a checker.
+async fn load(id: String) -> Result<(Here, Member, u64, bool, Option<String>), UiError> {
     let here = frame::here()?;
     let state = page::state()?;
     let find = async {
@@ -37,10 +38,16 @@ async fn load(id: String) -> Result<(Here, Member, u64, bool), UiError> {
         let member = view::member(&mut reader, workspace, &id).await?;
         let keys = keys::store::count_of_owner(&mut reader, workspace, &id, here.now).await?;
         let owners = view::other_owners(&mut reader, workspace, &id).await?;
-        Ok((member, u64::try_from(keys).unwrap_or(0), !owners.is_empty()))
+        let agree = if member.grants.at(here.now).include(Role::Checker) {
+            None
+        } else {
+            who_agrees(&mut reader, &state, &here.viewer).await?
+        };
+        let keys = u64::try_from(keys).unwrap_or(0);
+        Ok((member, keys, !owners.is_empty(), agree))
     };
-    let (member, keys, owned) = find.await.map_err(AppError::into_ui)?;
-    Ok((here, member, keys, owned))
+    let (member, keys, owned, agree) = find.await.map_err(AppError::into_ui)?;
+    Ok((here, member, keys, owned, agree))
 }
 
 fn roles_of(here: &Here) -> Roles {
@@ -53,7 +60,7 @@ fn roles_of(here: &Here) -> Roles {
 
 #[component]
 pub fn RolesPage() -> impl IntoView {
-    loaded(load(frame::path_id()), |(here, member, _, _)| {
+    loaded(load(frame::path_id()), |(here, member, _, _, agree)| {
         let answer = Answer::here();
         let sent = !answer.value("was").is_empty();
         let roles = roles_of(&here);
@@ -88,7 +95,7 @@ pub fn RolesPage() -> impl IntoView {
                             <div>
                                 <p class="mb-1.5 text-small text-ink-2">"Now"</p>
                                 {role_badges(&member.grants, here.now)}
-                            </div> {fields}
+                            </div> {fields} {agreement(agree)}
                         </DialogBody>
                         {confirm(Confirm {
                             action: Action::ChangeMember,
@@ -109,7 +116,7 @@ pub fn RolesPage() -> impl IntoView {
 
 #[component]
 pub fn RemoveMemberPage() -> impl IntoView {
-    loaded(load(frame::path_id()), |(here, member, keys, owned)| {
+    loaded(load(frame::path_id()), |(here, member, keys, owned, _)| {
         let answer = Answer::here();
         let roles = roles_of(&here);
         let actor = Actor {

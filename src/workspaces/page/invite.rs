@@ -2,14 +2,14 @@
 
 use leptos::prelude::*;
 
-use super::{below_members, link_moment, role_fields};
+use super::{agreement, below_members, link_moment, role_fields, who_agrees};
 use crate::{
     accounts::{
         confirm::{Confirm, confirm},
         step_up::Action,
     },
     error::UiError,
-    frame::{self, Head, framed, loaded},
+    frame::{self, Head, Here, framed, loaded},
     server::{
         clock::is_id,
         error::AppError,
@@ -33,10 +33,22 @@ pub fn InvitePage() -> impl IntoView {
     if let Some(moment) = link_moment(&answer) {
         return moment;
     }
-    let here = match frame::here() {
-        Ok(here) => here,
-        Err(error) => return frame::error_page(&error),
+    let load = async {
+        let here = frame::here()?;
+        let state = page::state()?;
+        let agree = async {
+            let mut reader = state.db.read().await?;
+            who_agrees(&mut reader, &state, &here.viewer).await
+        };
+        let agree = agree.await.map_err(AppError::into_ui)?;
+        Ok((here, agree))
     };
+    loaded(load, move |(here, agree)| {
+        invite_page(&here, &answer, agree)
+    })
+}
+
+fn invite_page(here: &Here, answer: &Answer, agree: Option<String>) -> AnyView {
     // A form that was sent is shown as it was, even if nothing was ticked.
     let sent = answer.error.is_some() || !answer.value("factor").is_empty();
     let owner = here.viewer.has(Role::Owner);
@@ -48,7 +60,7 @@ pub fn InvitePage() -> impl IntoView {
             ..below_members("Invite member", "")
         },
         view! {
-            {frame::failure(&answer)}
+            {frame::failure(answer)}
             <form method="post" action="/members/invite" class="space-y-8">
                 <section class="space-y-4" aria-labelledby="invited">
                     <h2 id="invited" class="text-h2">
@@ -62,7 +74,7 @@ pub fn InvitePage() -> impl IntoView {
                         required=true
                         state=email
                     />
-                    {role_fields(&answer, sent, &Grants::default(), owner, here.now)}
+                    {role_fields(answer, sent, &Grants::default(), owner, here.now)} {agreement(agree)}
                 </section>
                 {confirm(Confirm {
                     action: Action::Invite,

@@ -20,12 +20,17 @@ pub use settings::{SecondFactorPage, WorkspacePage};
 
 use leptos::prelude::*;
 
-use super::{Grant, Grants, Role, policy};
+use super::{Grant, Grants, Role, policy, view};
 use crate::{
+    accounts::Viewer,
+    approvals,
+    db::Reader,
     frame::{self, Head},
     server::{
         clock::Millis,
+        error::AppError,
         page::{Answer, Once},
+        state::AppState,
     },
     ui::{
         badge::{Badge, Shape, Tone},
@@ -141,6 +146,53 @@ fn role_fields(answer: &Answer, sent: bool, grants: &Grants, owner: bool, now: M
         </fieldset>
     }
     .into_any()
+}
+
+/// Says who has to agree before this person can make somebody a checker; nothing if nobody has to.
+async fn who_agrees(
+    reader: &mut Reader,
+    state: &AppState,
+    viewer: &Viewer,
+) -> Result<Option<String>, AppError> {
+    let workspace = viewer.workspace_id();
+    let now = state.clock.now();
+    if !approvals::settings::of(reader, &state.profile, workspace)
+        .await?
+        .roles
+    {
+        return Ok(None);
+    }
+    let mut names: Vec<String> = view::members(reader, workspace)
+        .await?
+        .into_iter()
+        .filter(|member| {
+            member.id != viewer.user_id && member.grants.at(now).include(Role::Checker)
+        })
+        .map(|member| member.name)
+        .collect();
+    names.sort();
+    Ok(match names.split_last() {
+        None => None,
+        Some((last, rest)) => {
+            let names = if rest.is_empty() {
+                last.clone()
+            } else {
+                format!("{} or {last}", rest.join(", "))
+            };
+            Some(format!(
+                "{names} has to agree: making a checker needs a second person here."
+            ))
+        }
+    })
+}
+
+/// [`who_agrees`], below the roles of a form.
+fn agreement(words: Option<String>) -> AnyView {
+    words
+        .map(|words| {
+            view! { <p class="rounded-control bg-info-soft px-3 py-2 text-small text-info">{words}</p> }
+        })
+        .into_any()
 }
 
 /// The one sight of an invitation's link, if this answer holds one.

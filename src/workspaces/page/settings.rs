@@ -99,7 +99,15 @@ fn workspace_page(data: &Loaded) -> AnyView {
         "What applies to everybody in this workspace.",
         toast.map(str::to_owned),
         view! {
-            {name(data)} {second_factor(data)} {ownership} {emergency(data)}
+            {name(data)} {second_factor(data)}
+            {section(
+                "approvals",
+                "Approvals",
+                view! {
+                    <p class="text-ink-2">"Which keys, and what else, need the agreement of a second person."</p>
+                    <LinkButton href="/settings/workspace/approvals">"Rules for approval"</LinkButton>
+                },
+            )} {ownership} {emergency(data)}
             {own
                 .then(|| {
                     section(

@@ -118,7 +118,7 @@ fn warning(text: &'static str) -> AnyView {
     .into_any()
 }
 
-fn groups(options: &KeyFormOptions) -> Vec<ScopeGroup> {
+pub fn groups(options: &KeyFormOptions) -> Vec<ScopeGroup> {
     options
         .groups
         .iter()
@@ -146,7 +146,7 @@ fn groups(options: &KeyFormOptions) -> Vec<ScopeGroup> {
         .collect()
 }
 
-fn presets(options: &KeyFormOptions) -> Vec<Preset> {
+pub fn presets(options: &KeyFormOptions) -> Vec<Preset> {
     options
         .presets
         .iter()

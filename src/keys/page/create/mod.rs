@@ -3,6 +3,8 @@
 mod fields;
 mod review;
 
+pub(super) use fields::{groups, presets};
+
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
@@ -21,7 +23,7 @@ use crate::{
         draft::{self, Draft, Start, Step},
         ops, policy, statement,
         store::{self, KeyRow},
-        terms::Terms,
+        terms::{Expiry, Terms},
         types::KeyFormOptions,
     },
     plans::{self, ReadinessItem},
@@ -128,7 +130,10 @@ pub fn NewKeyPage() -> impl IntoView {
             if answer.key().is_none() && key.revealed_at.is_none() {
                 sent(&key)
             } else {
-                secret::shown(&state, &here, answer.key(), &key)
+                {
+                    let at = key.revealed_at.unwrap_or(key.created_at);
+                    secret::shown(&state, &here, answer.key(), &key, at)
+                }
             }
         }
         Page::Form(form) => form_page(&form),
@@ -309,7 +314,15 @@ impl Form {
 
     fn statement(&self) -> AnyView {
         let at_once = !self.waits;
-        let until = statement::until(self.terms.expiry, at_once, self.here.now, &self.here.zone);
+        // Made now, its days can be counted.
+        let expiry = match self.terms.expiry {
+            Expiry::Days(_) if at_once => {
+                let end = self.terms.expiry.from(self.here.now);
+                end.map_or(Expiry::Never, Expiry::At)
+            }
+            other => other,
+        };
+        let until = statement::end(expiry, &self.here.zone).unwrap_or_default();
         let sentence =
             statement::of_terms(&self.state.profile, &self.terms, self.tier.as_ref(), until);
         view! { <StatementView statement=sentence /> }.into_any()
@@ -457,28 +470,34 @@ fn step_page(form: &Form, step: Step) -> AnyView {
         ().into_any()
     } else {
         view! {
-            <div class="flex flex-row-reverse flex-wrap justify-end gap-2">
+            <div class="flex flex-wrap gap-2">
+                {on(form)}
                 {step
                     .before()
                     .map(|before| {
                         view! {
-                            <div class="order-1">
-                                <Button
-                                    kind=Kind::Ghost
-                                    name="back"
-                                    value=before.number().to_string()
-                                    no_validate=true
-                                >
-                                    "Back"
-                                </Button>
-                            </div>
+                            <Button kind=Kind::Ghost name="back" value=before.number().to_string() no_validate=true>
+                                "Back"
+                            </Button>
                         }
                     })}
-                <div class="order-2">{on(form)}</div>
             </div>
         }
         .into_any()
     };
+    // The last step says it itself, above the proof.
+    let aside = (step != Step::Review).then(|| {
+        view! {
+            <aside class="max-wide:mt-8 wide:sticky wide:top-20 wide:self-start" aria-labelledby="so-far">
+                <div class="card p-4">
+                    <h2 id="so-far" class="mb-2 font-semibold">
+                        "What it may do"
+                    </h2>
+                    {form.statement()}
+                </div>
+            </aside>
+        }
+    });
     framed(
         form.head(Width::List),
         view! {
@@ -498,14 +517,7 @@ fn step_page(form: &Form, step: Step) -> AnyView {
                         {foot}
                     </form>
                 </div>
-                <aside class="max-wide:mt-8 wide:sticky wide:top-20 wide:self-start" aria-labelledby="so-far">
-                    <div class="card p-4">
-                        <h2 id="so-far" class="mb-2 font-semibold">
-                            "What it may do"
-                        </h2>
-                        {form.statement()}
-                    </div>
-                </aside>
+                {aside}
             </div>
         },
     )

@@ -6,7 +6,7 @@ use super::{Form, Pin, fields};
 use crate::{
     accounts::{
         Factor,
-        confirm::{Confirm, confirm_as},
+        confirm::{Confirm, confirm, confirm_with},
         step_up::Action,
     },
     approvals::{risk, settings::Settings},
@@ -161,7 +161,7 @@ pub fn review(form: &Form) -> AnyView {
         let href = draft::address(&form.id, Some(step));
         view! {
             <a class="link" href=href>
-                "Change" <span class="sr-only">" " {what}</span>
+                "Change " {what}
             </a>
         }
     };
@@ -243,24 +243,27 @@ pub fn proof(form: &Form) -> AnyView {
             count(scopes, "scope", "scopes")
         )
     };
-    let (before, submit, busy) = if form.waits {
-        ("Create key: ", "Send for approval", "Sending\u{2026}")
-    } else {
-        ("", "Create key", "Creating\u{2026}")
+    let asked = Confirm {
+        action: Action::CreateKey,
+        what,
+        submit: "Create key",
+        busy: "Creating\u{2026}",
+        cancel: form.back_to_list(),
+        kept: "Your key's details are kept.",
+        danger: false,
+        dialog: false,
     };
-    let block = confirm_as(
-        Confirm {
-            action: Action::CreateKey,
-            what,
-            submit,
-            busy,
-            cancel: form.back_to_list(),
-            kept: "Your key's details are kept.",
-            danger: false,
-            dialog: false,
-        },
-        before,
-    );
+    let block = if form.waits {
+        let send = view! {
+            <Button kind=Kind::Solid busy="Sending\u{2026}">
+                <span class="sr-only">"Create key: "</span>
+                "Send for approval"
+            </Button>
+        };
+        confirm_with(asked, send.into_any())
+    } else {
+        confirm(asked)
+    };
     view! {
         {block}
         {set_up}
