@@ -459,28 +459,3 @@ pub async fn given_plan(app: &TestApp, workspace: &str) {
             .expect("approved");
     }
 }
-
-on_both_engines! {
-    async fn zz_measure(test: TestDb) {
-        let app = TestApp::start(test).await;
-        let workspace = app.workspace("Acme").await;
-        let owner = app.member(&workspace, &[Role::Owner]).await;
-        let (id, _) = app.key(&workspace, "POS", &["customers:read"]).await;
-        let mut tx = app.state.db.begin().await.expect("a transaction");
-        crate::execute!(tx, "insert into api_keys (id, workspace_id, environment, label, label_folded, purpose, scopes, limits, allow, meta, owner_id, secret_start, secret_end, state, expires_at, created_at, last_used_at)
-            with recursive n (i) as (select 0 union all select i + 1 from n where i < 9999)
-            select 'key_000000000000000000000' || cast(10000 + i as text), k.workspace_id, k.environment, 'Key ' || cast(i as text), 'key ' || cast(i as text), '', k.scopes, k.limits, k.allow, k.meta, k.owner_id, 'rk_sandbox_abcd', 'wxyz', 'active', null, k.created_at, k.created_at - i
-            from n cross join api_keys k where k.id = $1", &id).expect("inserted");
-        let hour = app.clock.now() / 3_600_000;
-        crate::execute!(tx, "insert into usage_hours (workspace_id, environment, key_id, hour, code, requests)
-            with recursive n (i) as (select 0 union all select i + 1 from n where i < 47)
-            select k.workspace_id, k.environment, k.id, $1 - n.i, 'VALID', 5 from n cross join api_keys k", hour).expect("inserted");
-        tx.commit().await.expect("committed");
-        for path in ["/keys?env=sandbox", "/keys?env=sandbox&sort=label", "/keys?env=sandbox&q=key 77&scope=customers:read", "/keys?env=sandbox&before=key_00000000000000000000015000", "/keys?env=sandbox"] {
-            let path = path.replace(' ', "%20");
-            let start = std::time::Instant::now();
-            let page = app.get(&path, Some(&owner)).await;
-            println!("MEASURE {path} {} {:?}", rows(&page).len(), start.elapsed());
-        }
-    }
-}
