@@ -70,7 +70,7 @@ for (const scripts of [true, false]) {
         await press(ada, "Continue");
         await ada.getByLabel("Most per request").fill("100,000");
         await ada.getByLabel("Most per UTC day").fill("1,000,000");
-        await ada.getByLabel("Currency", { exact: true }).selectOption("NGN");
+        await ada.getByLabel(/^Currency/).selectOption("NGN");
         await ada.getByLabel("IP addresses").fill("203.0.113.7/24, 127.0.0.1");
         expect((await press(ada, "Continue")).status()).toBe(422);
         await expect(ada.getByText(/did you mean 203\.0\.113\.0\/24/).first()).toBeVisible();
@@ -151,7 +151,6 @@ test.describe("RukkyHub", () => {
       await expect(page.getByRole("button", { name: "Create key" })).toHaveCount(0);
       await page.getByRole("main").getByRole("link", { name: /plan/i }).first().click();
       await expect(page).toHaveURL(/\/plans/);
-      await page.getByRole("radio").first().check();
       await press(page, "Request plan");
       const kim = await as(browser, operator, portal);
       await kim.goto("/admin/plans");
@@ -306,7 +305,7 @@ test("alone in a workspace: one's own request is approved with a second factor a
     const { manual } = await enrol(page);
     // An owner is no checker; alone, they give themselves the role.
     await page.goto("/members");
-    await page.locator("a[href$='/roles']").first().click();
+    await page.goto((await page.locator("a[href$='/roles']").first().getAttribute("href"))!);
     await page.getByRole("checkbox", { name: "Checker" }).check();
     await page.getByLabel("Password", { exact: true }).fill(password);
     await page.getByRole("button", { name: /roles/i }).first().click();

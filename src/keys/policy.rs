@@ -284,7 +284,12 @@ fn limits(profile: &Profile, wanted: &Wanted, wrong: &mut Wrong) -> Limits {
     if !typed && wanted.currency.is_empty() {
         return limits;
     }
-    let Some(currency) = profile.currency(&wanted.currency) else {
+    let currency = match wanted.currency.as_str() {
+        // What the form proposes.
+        "" if !profile.create.currency => profile.currencies.first(),
+        id => profile.currency(id),
+    };
+    let Some(currency) = currency else {
         wrong.say("currency", "Choose the currency of the limits.");
         return limits;
     };

@@ -255,7 +255,14 @@ fn limits(form: &Form, amounts: bool) -> AnyView {
             />
         }
     });
-    let options = std::iter::once(Choice::new("", "None: no limit"))
+    // Where a kind is chosen first, no currency can be proposed before it is.
+    let blank = kinds.then(|| Choice::new("", "None: no limit"));
+    let currency = match profile.currencies.first() {
+        Some(first) if wanted.currency.is_empty() && !kinds => first.id.as_str(),
+        _ => wanted.currency.as_str(),
+    };
+    let options = blank
+        .into_iter()
         .chain(profile.currencies.iter().map(|currency| {
             let words = if kinds {
                 format!("{} ({})", currency.id, currency.kind.word().to_lowercase())
@@ -294,9 +301,9 @@ fn limits(form: &Form, amounts: bool) -> AnyView {
                 label="Currency"
                 name="currency"
                 hint="A key with a limit moves this currency alone."
-                optional=true
+                optional=kinds
                 options=options
-                state=state(form, "currency", &wanted.currency)
+                state=state(form, "currency", currency)
             />
         </div>
         {amounts}
