@@ -65,6 +65,13 @@ async function invitation(page: Page, email = address()): Promise<string> {
   return `/join?token=${html.match(/\/join\?token=([\w-]+)/)?.[1]}`;
 }
 
+/** A key of the demo by its label, or a page of it. */
+async function named(page: Page, label: string, tab = "active", below = ""): Promise<string> {
+  await page.goto(`/keys?env=live&tab=${tab}`);
+  const href = await page.getByRole("table", { name: "API keys" }).getByRole("link", { name: label }).first().getAttribute("href");
+  return (await page.goto(href! + below))!.text();
+}
+
 /** Through to the address of the first row. */
 async function firstRequest(page: Page): Promise<string> {
   await page.goto("/logs?env=live&outcome=denied");
@@ -123,6 +130,34 @@ const visits: Visit[] = [
       return (await press(page, "Revoke key")).text();
     },
   },
+  { name: "key that rotates", as: maker, islands: true, go: (page) => named(page, "Web shop") },
+  { name: "key, stopped", as: maker, islands: true, go: (page) => named(page, "Loyalty app") },
+  { name: "key that waits", as: maker, islands: true, go: (page) => named(page, "Payout runner", "pending") },
+  { name: "edit key", as: maker, islands: true, go: async (page) => to(`/keys/${await aKey(page)}/edit`)(page) },
+  { name: "new secret", as: maker, go: async (page) => to(`/keys/${await aKey(page)}/rotate`)(page) },
+  { name: "key security", as: maker, go: (page) => named(page, "Web shop", "active", "/security") },
+  {
+    name: "key security, lines judged",
+    as: maker,
+    go: async (page) => {
+      await page.goto(`/keys/${await aKey(page)}/security`);
+      await page.getByLabel("Add domains").fill("shop.example.com # the shop\nco.uk\nhttps://a.example/x");
+      return (await press(page, "Add domains")).text();
+    },
+  },
+  { name: "metadata", as: maker, go: async (page) => to(`/keys/${await aKey(page)}/meta`)(page) },
+  { name: "disable", as: maker, go: async (page) => to(`/keys/${await aKey(page)}/disable`)(page) },
+  { name: "hand a key over", as: admin, go: (page) => named(page, "Web shop", "active", "/owner") },
+  { name: "several keys", as: maker, go: async (page) => to(`/keys/bulk?action=revoke&key=${await aKey(page)}&key=${await aKey(page, "live")}`)(page) },
+  { name: "every key", as: admin, go: to("/settings/workspace/revoke-all") },
+  { name: "reveal", as: maker, go: (page) => named(page, "Refund desk", "pending", "/reveal") },
+  { name: "approvals", as: checker, go: to("/approvals") },
+  { name: "approvals, decided", as: auditor, go: to("/approvals?tab=decided") },
+  { name: "request for a key", as: checker, go: (page) => through(page, "/approvals", "a[href^='/approvals/apr_']") },
+  { name: "own request", as: maker, go: (page) => through(page, "/approvals", "a[href^='/approvals/apr_']") },
+  { name: "rules for approval", as: admin, go: to("/settings/workspace/approvals") },
+  { name: "plans", as: admin, go: to("/plans") },
+  { name: "operator, plans", as: operator, go: to("/admin/plans") },
   { name: "logs", as: maker, go: to("/logs?env=live") },
   { name: "logs, filtered", as: maker, go: to("/logs?env=live&outcome=denied&code=INSUFFICIENT_SCOPE") },
   { name: "logs, no match", as: maker, go: to("/logs?env=live&ip=192.0.2.1") },

@@ -117,8 +117,8 @@ test("a person makes a key, calls with it, finds the call, revokes it and sees i
   });
 
   await test.step("the key keeps its history, and the auditor sees the record", async () => {
-    await page.goto(`/keys/${id}`);
-    const history = page.getByRole("region", { name: "History" });
+    await page.goto(`/keys/${id}?view=history`);
+    const history = page.getByRole("main");
     await expect(history).toContainText(`Created the Sandbox key “${label}” with 2 scopes`);
     await expect(history).toContainText(`Revoked the key “${label}”`);
     const other = await browser.newContext({ baseURL });

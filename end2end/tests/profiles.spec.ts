@@ -191,7 +191,7 @@ test.describe("RukkyHub", () => {
 
     await test.step("API Key Security: a domain, and the page's two exact errors", async () => {
       await page.goto(`/keys/${id}/security`);
-      await page.getByLabel("Domains", { exact: true }).fill("shop.example.com");
+      await page.getByLabel("Add domains").fill("shop.example.com");
       await page.getByRole("button", { name: /Add domains/ }).click();
       await expect(page.getByText("shop.example.com").first()).toBeVisible();
       const silent = await call({ "x-api-key": secret }, { action: "balance" });
