@@ -142,7 +142,7 @@ test("a maker has no audit record and cannot end what is not theirs", async ({ p
   const workspace = ((await asked.json()) as { key: { workspace_id: string } }).key.workspace_id;
   const theirs = await cli(["admin", "create-key", "--workspace", workspace, "--label", unique("Console"), "--env", "sandbox", "--scopes", "customers:read"]);
   await page.goto(`/keys/${theirs.key_id}`);
-  await expect(page.getByText("Made at the console")).toBeVisible();
+  await expect(page.getByText("Belongs to nobody in particular")).toBeVisible();
   await expect(page.getByRole("link", { name: "Revoke" })).toHaveCount(0);
   expect((await send(page, `/keys/${theirs.key_id}/revoke`, [])).status()).toBe(403);
 });

@@ -317,7 +317,7 @@ test("the drawer, the menus and the dialogs are accessible when open", async ({ 
     expect.soft(await look(page), what).toEqual([]);
   };
   await page.emulateMedia({ reducedMotion: "reduce" });
-  await page.goto("/keys?env=live");
+  await page.goto("/members");
   await page.getByLabel("Your menu, Ada Lindqvist").click();
   await check("menu");
   await page.getByRole("button", { name: "Keyboard shortcuts" }).click();

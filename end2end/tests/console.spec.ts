@@ -62,7 +62,6 @@ test("commands say what is wrong and change nothing", async ({ cli }) => {
   await expect(cli(["admin", "create-key"])).rejects.toThrow(/ended with 2/);
   await expect(cli(["nonsense"])).rejects.toThrow(/ended with 2/);
   // What this version has not got is refused by name.
-  await expect(cli([...key, "--workspace", "wsp_x", "--allow-ip", "10.0.0.0/8"])).rejects.toThrow(/--allow-ip is not available in this version/);
   await expect(cli(["admin", "create-webhook", "--workspace", "w"])).rejects.toThrow(/create-webhook is not available in this version/);
   await expect(cli(["admin", "rotate-secrets"])).rejects.toThrow(/rotate-secrets is not available in this version/);
   await expect(cli(["listen", "--token", "x"])).rejects.toThrow(/not available in this version/);

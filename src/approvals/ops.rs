@@ -166,12 +166,12 @@ pub async fn made_the_checker(
     row: &ApprovalRow,
 ) -> Result<bool, AppError> {
     let given = store::roles_given(reader, &row.workspace_id, &viewer.user_id).await?;
-    let giver = match policy::made_checker(&given) {
+    let by = match policy::made_checker(&given) {
         Some(Giver::Member(id)) => Some(id),
         Some(Giver::Invitation(id)) => store::inviter(reader, &row.workspace_id, &id).await?,
         None => None,
     };
-    Ok(giver.as_deref() == Some(&row.requested_by))
+    Ok(by.as_deref() == Some(&row.requested_by))
 }
 
 /// A reason as it is kept, or what is wrong with it.

@@ -133,7 +133,7 @@ mod tests {
         );
         assert_eq!(made_checker(&[]), None);
         assert_eq!(
-            made_checker(&[added.clone()]),
+            made_checker(std::slice::from_ref(&added)),
             Some(Giver::Invitation("inv_1".to_owned()))
         );
         assert_eq!(

@@ -73,6 +73,7 @@ impl Step {
     }
 
     /// The one after it; the last leads nowhere.
+    #[must_use]
     pub fn next(self) -> Self {
         let after = Self::ALL.into_iter().find(|step| *step > self);
         after.unwrap_or(self)

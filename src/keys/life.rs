@@ -1,6 +1,8 @@
 //! The states of a key and who moves it between them: one table.
 
-use super::types::KeyState::{self, *};
+use super::types::KeyState::{
+    self, Active, Approved, Disabled, Expired, Lapsed, Rejected, Requested, Revoked, Withdrawn,
+};
 use crate::server::clock::{DAY, Millis};
 
 /// How long a request waits for a decision, and an approved key for its reveal.

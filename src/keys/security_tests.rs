@@ -189,11 +189,12 @@ on_both_engines! {
         assert!(none.body.contains("*.co.uk</textarea>") || none.body.contains("*.co.uk\n"), "what was typed is kept");
         assert_eq!(page.send("add", "domain", " \n# only a note", None).await.status, StatusCode::UNPROCESSABLE_ENTITY);
 
-        let some: String = (0..501).map(|i| format!("10.0.{}.{}\n", i / 250, i % 250)).collect();
+        let lines = |count: usize| -> Vec<String> { (0..count).map(|i| format!("10.0.{}.{}", i / 250, i % 250)).collect() };
+        let some = lines(501).join("\n");
         let refused = page.send("add", "ip", &some, None).await;
         assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
         assert!(refused.body.contains("nothing of this text was taken"));
-        let many: String = (0..10_000).map(|i| format!("10.0.{}.{}\n", i / 250, i % 250)).collect();
+        let many = lines(10_000).join("\n");
         assert_eq!(page.send("add", "ip", &many, None).await.status, StatusCode::PAYLOAD_TOO_LARGE);
         assert_eq!(page.entries().await.len(), 2, "nothing of either");
     }

@@ -620,6 +620,7 @@ fn shortcuts(single_letters: bool) -> impl IntoView {
         ("Ctrl K", "Search, from a field too"),
         ("g k", "API keys"),
         ("g l", "Logs"),
+        ("g a", "Approvals"),
         ("g o", "Overview"),
         ("c", "Create, where a page can"),
         ("j  k", "Next and last row"),

@@ -393,7 +393,7 @@ fn changes(detail: &Detail) -> Result<Option<AnyView>, AppError> {
             difference::of_roles("", roles, here.now)?,
         )),
         Asked::LoosenPolicy { before, after } => {
-            Some(rows("What changes", difference::of_rules(before, after)))
+            Some(rows("What changes", difference::of_rules(*before, *after)))
         }
     })
 }

@@ -23,7 +23,7 @@ pub fn of_roles(before: &str, after: &str, now: Millis) -> Result<Vec<Difference
 }
 
 /// Rows for the rules of the workspace.
-pub fn of_rules(before: &Settings, after: &Settings) -> Vec<Difference> {
+pub fn of_rules(before: Settings, after: Settings) -> Vec<Difference> {
     let yes = |is: bool| if is { "Yes" } else { "No" }.to_owned();
     vec![
         value(

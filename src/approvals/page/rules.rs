@@ -82,7 +82,7 @@ fn rules_page(rules: &Rules) -> AnyView {
     let content = if viewer.has(Role::Admin) && viewer.acting.is_none() {
         form(rules)
     } else {
-        let facts = difference::of_rules(&rules.now, &rules.now)
+        let facts = difference::of_rules(rules.now, rules.now)
             .into_iter()
             .map(|row| Fact::new(row.label, row.now))
             .collect();

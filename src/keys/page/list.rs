@@ -137,6 +137,10 @@ impl Asked {
 }
 
 /// One key of the list.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says by itself what is true of the row"
+)]
 struct Line {
     key: KeySummary,
     waits_until: Option<Millis>,
@@ -763,7 +767,7 @@ fn points(hours: &[i64]) -> Vec<f64> {
 fn menu(data: &Loaded, line: &Line) -> AnyView {
     let key = &line.key;
     let id = &key.plate.id;
-    let link = |path: &str, words: &'static str, dialog: bool| {
+    let item = |path: &str, words: &'static str, dialog: bool| {
         view! {
             <a class="menu-item" href=format!("/keys/{id}{path}") data-dialog=dialog>
                 {words}
@@ -771,16 +775,16 @@ fn menu(data: &Loaded, line: &Line) -> AnyView {
         }
         .into_any()
     };
-    let mut items = vec![link("", "Open", false)];
+    let mut entries = vec![item("", "Open", false)];
     let usable = matches!(key.state, KeyState::Active | KeyState::Disabled);
     if key.state == KeyState::Active && line.may_manage {
-        items.push(link("/rotate", "Rotate\u{2026}", false));
+        entries.push(item("/rotate", "Rotate\u{2026}", false));
     }
     if usable {
-        items.push(link("/security", "Addresses and domains", true));
+        entries.push(item("/security", "Addresses and domains", true));
     }
     if key.state == KeyState::Active && line.may_disable {
-        items.push(
+        entries.push(
             view! {
                 <form method="post" action=format!("/keys/{id}/disable")>
                     <button type="submit" class="menu-item">
@@ -792,16 +796,16 @@ fn menu(data: &Loaded, line: &Line) -> AnyView {
         );
     }
     if usable && key.may_revoke {
-        items.push(link("/revoke", "Revoke\u{2026}", true));
+        entries.push(item("/revoke", "Revoke\u{2026}", true));
     }
     if key.state.tab() == KeyTab::Pending && line.may_manage {
-        items.push(link("/withdraw", "Withdraw\u{2026}", true));
+        entries.push(item("/withdraw", "Withdraw\u{2026}", true));
     }
     if key.state.has_ended() && line.may_manage {
-        items.push(link("/hide", "Delete\u{2026}", true));
+        entries.push(item("/hide", "Delete\u{2026}", true));
     }
     if data.here.viewer.has(Role::Developer) {
-        items.push(
+        entries.push(
             view! {
                 <a class="menu-item" href=format!("/keys/new?like={id}")>
                     "Create one like it"
@@ -813,7 +817,7 @@ fn menu(data: &Loaded, line: &Line) -> AnyView {
     let copied = id.clone();
     view! {
         <RowMenu label=format!("Actions for {}", key.plate.label)>
-            {items}
+            {entries}
             // To be copied from here; one press selects it.
             <p class="mt-1 border-t border-line px-2 pt-2 pb-1 text-small text-ink-2">
                 "Id "

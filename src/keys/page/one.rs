@@ -275,7 +275,7 @@ pub fn EnableKeyPage() -> impl IntoView {
     };
     loaded(load, |(subject, waits)| {
         let href = subject.href();
-        let (lead, submit) = if waits {
+        let (words, button) = if waits {
             (
                 "A checker has to agree first. Until then it stays refused.",
                 "Send for approval",
@@ -293,7 +293,7 @@ pub fn EnableKeyPage() -> impl IntoView {
                 "turn the {} key \u{201c}{}\u{201d} on again",
                 subject.plate.environment_word, subject.key.label,
             ),
-            submit,
+            submit: button,
             busy: "Turning on\u{2026}",
             cancel: href.clone(),
             kept: "",
@@ -303,7 +303,7 @@ pub fn EnableKeyPage() -> impl IntoView {
         framed(
             subject.head("Turn key on"),
             view! {
-                <DialogPage title=format!("Turn \u{201c}{}\u{201d} on again?", subject.key.label) lead=lead>
+                <DialogPage title=format!("Turn \u{201c}{}\u{201d} on again?", subject.key.label) lead=words>
                     <form method="post" action=format!("{href}/enable")>
                         <DialogBody>{failure} {shown}</DialogBody>
                         {proof}
@@ -336,8 +336,7 @@ pub fn OwnerPage() -> impl IntoView {
     };
     loaded(load, |(subject, members)| {
         let (answer, href) = (Answer::here(), subject.href());
-        let owner = subject.key.owner.clone();
-        let lead = match owner {
+        let words = match subject.key.owner.clone() {
             Some(name) => format!(
                 "It belongs to {name}. The new owner is told; the secret stays the one that programs have."
             ),
@@ -354,7 +353,7 @@ pub fn OwnerPage() -> impl IntoView {
         framed(
             subject.head("Hand over key"),
             view! {
-                <DialogPage title=format!("Hand over \u{201c}{}\u{201d}?", subject.key.label) lead=lead>
+                <DialogPage title=format!("Hand over \u{201c}{}\u{201d}?", subject.key.label) lead=words>
                     <form method="post" action=format!("{href}/owner")>
                         <DialogBody>
                             {frame::failure(&answer)} {subject.shown()}

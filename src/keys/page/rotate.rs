@@ -40,15 +40,14 @@ pub fn RotatePage() -> impl IntoView {
     let asked = use_query_map().get_untracked().get("overlap");
     let load = async move {
         let subject = Subject::managed(&id).await?;
-        let shown_at = match answer.key() {
-            Some(_) => one::secrets(&subject).await?.first().map(|s| s.created_at),
-            None => {
-                // A refused form says why itself.
-                if answer.error.is_none() {
-                    ops::rotatable(&subject.key, subject.here.now).map_err(AppError::into_ui)?;
-                }
-                None
+        let shown_at = if answer.key().is_some() {
+            one::secrets(&subject).await?.first().map(|s| s.created_at)
+        } else {
+            // A refused form says why itself.
+            if answer.error.is_none() {
+                ops::rotatable(&subject.key, subject.here.now).map_err(AppError::into_ui)?;
             }
+            None
         };
         Ok((subject, shown_at, answer))
     };

@@ -89,7 +89,7 @@ enum Pin {
 
 enum Page {
     /// This form has made its key.
-    Made(AppState, Here, Answer, Box<KeyRow>),
+    Made(Box<(AppState, Here, Answer, KeyRow)>),
     Form(Box<Form>),
 }
 
@@ -103,7 +103,7 @@ pub fn NewKeyPage() -> impl IntoView {
         viewer::with_any_role(&[Role::Developer])?;
         if let Some(made) = answer.key() {
             let key = secret::load(&state, &here.viewer, made).await?;
-            return Ok(Page::Made(state, here, answer, Box::new(key)));
+            return Ok(Page::Made(Box::new((state, here, answer, key))));
         }
         let options = key_form().await?;
         let asked = |name: &str| match answer.value(name) {
@@ -126,7 +126,8 @@ pub fn NewKeyPage() -> impl IntoView {
             .map_err(AppError::into_ui)
     };
     loaded::<Page>(load, |page| match page {
-        Page::Made(state, here, answer, key) => {
+        Page::Made(made) => {
+            let (state, here, answer, key) = *made;
             if answer.key().is_none() && key.revealed_at.is_none() {
                 sent(&key)
             } else {
@@ -164,7 +165,7 @@ async fn read(
         let own = made.filter(|key| key.maker_id.as_ref() == Some(&viewer.user_id));
         if let Some(key) = own {
             drop(reader);
-            return Ok(Page::Made(state, here, answer, Box::new(key)));
+            return Ok(Page::Made(Box::new((state, here, answer, key))));
         }
     }
     let kept = draft::kept(&mut reader, &state, viewer, &asked.draft).await?;

@@ -142,6 +142,11 @@ pub(super) fn section(whole: &Whole, facts: &Facts) -> AnyView {
                         <Stat label="Last used" value=last_used />
                     </div>
                     {chart(facts)}
+                    <p>
+                        <a class="link" href=logs.clone()>
+                            "All requests of this key"
+                        </a>
+                    </p>
                 </section>
             </div>
             <aside class="max-wide:mt-8" aria-label="Facts">
