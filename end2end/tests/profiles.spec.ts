@@ -1,9 +1,9 @@
 // Each platform as its own page describes it, from the first click to the secret.
+import type { Browser } from "@playwright/test";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
-  type Browser,
   checker,
   code,
   done,

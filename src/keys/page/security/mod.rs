@@ -533,5 +533,10 @@ fn line_list(lines: &[Line]) -> AnyView {
             }
         })
         .collect_view();
-    view! { <ul class="space-y-1" role="status">{rows}</ul> }.into_any()
+    view! {
+        <div role="status">
+            <ul class="space-y-1">{rows}</ul>
+        </div>
+    }
+    .into_any()
 }
