@@ -55,7 +55,7 @@ test("the signed-out can neither act nor ask", async ({ page, enter, browser, ba
     expect(answer.status(), path).toBe(303);
     expect(answer.headers().location, path).toMatch(/^\/login\?next=/);
   }
-  for (const name of ["overview", "key_detail", "key_form", "revoke_consequences", "first_call", "list_requests", "request_detail", "list_audit"]) {
+  for (const name of ["overview", "revoke_consequences", "first_call", "list_requests", "request_detail", "list_audit"]) {
     const answer = await send(stranger, `/api/${name}`, []);
     expect(answer.status(), name).toBe(401);
   }

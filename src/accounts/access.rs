@@ -231,8 +231,6 @@ pub const ROUTES: &[Route] = &[
     post("/acting/end", Access::Enrolling),
     // Server functions.
     post("/api/overview", READ_KEYS),
-    post("/api/key_detail", READ_KEYS),
-    post("/api/key_form", MAKE_KEYS),
     post("/api/revoke_consequences", STOP_KEYS),
     post("/api/first_call", READ_KEYS),
     post("/api/list_requests", READ_KEYS),

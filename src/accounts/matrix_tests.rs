@@ -41,7 +41,6 @@ const ANSWERS: &[&str] = &[
 /// Server functions that take an id: the argument's name, the page whose ids it takes, and whether it says 404 of what
 /// does not exist (else it gives the same nothing).
 const ARGUMENTS: &[(&str, &str, &str, bool)] = &[
-    ("/api/key_detail", "id", "/keys/{id}", true),
     ("/api/revoke_consequences", "id", "/keys/{id}", true),
     ("/api/request_detail", "id", "/logs/{id}", true),
     ("/api/first_call", "key_id", "/keys/{id}", false),

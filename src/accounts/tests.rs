@@ -145,7 +145,7 @@ on_both_engines! {
         for (path, fields, status) in [
             ("/api/overview", [("environment", "a\0b"), ("x", "")], StatusCode::NOT_FOUND),
             ("/api/overview", [("environment", "mars"), ("x", "")], StatusCode::NOT_FOUND),
-            ("/api/key_detail", [("id", "a\0b"), ("x", "")], StatusCode::NOT_FOUND),
+            ("/api/revoke_consequences", [("id", "a\0b"), ("x", "")], StatusCode::NOT_FOUND),
             ("/api/list_audit", [("before", "-1"), ("x", "")], StatusCode::OK),
         ] {
             let reply = app.post(path, Some(&someone), &fields).await;

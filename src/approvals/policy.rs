@@ -5,7 +5,8 @@ use serde_json::Value;
 use super::{settings::Settings, store::ApprovalRow};
 use crate::{
     accounts::Viewer,
-    workspaces::{Grants, Role},
+    server::clock::Millis,
+    workspaces::{Grants, Role, view::Member},
 };
 
 /// In which capacity somebody decides.
@@ -32,6 +33,17 @@ pub fn is_theirs(user_id: &str, request: &ApprovalRow) -> bool {
     request.requested_by == user_id
         || request.owner_id.as_deref() == Some(user_id)
         || (request.kind == "give_role" && request.subject_id == user_id)
+}
+
+/// Who may decide about the request as the second person.
+pub fn deciders<'a>(
+    members: &'a [Member],
+    request: &ApprovalRow,
+    now: Millis,
+) -> impl Iterator<Item = &'a Member> {
+    members.iter().filter(move |member| {
+        member.grants.at(now).include(Role::Checker) && !is_theirs(&member.id, request)
+    })
 }
 
 /// Whether the viewer may know of the request.

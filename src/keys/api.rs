@@ -2,79 +2,8 @@
 
 use leptos::prelude::*;
 
-use super::types::{Consequences, FirstCall, KeyDetail, KeyFormOptions};
+use super::types::{Consequences, FirstCall};
 use crate::error::UiError;
-
-/// One key, as lists show it.
-#[server(name = LoadKeyDetail, endpoint = "key_detail", prefix = "/api")]
-pub async fn key_detail(id: String) -> Result<KeyDetail, UiError> {
-    use super::{ops, policy, view};
-    use crate::{
-        accounts::viewer,
-        server::{error::AppError, page},
-    };
-
-    let viewer = viewer::with_any_role(policy::READERS)?;
-    let state = page::state()?;
-    let load = async {
-        let mut reader = state.db.read().await?;
-        let row = ops::find(&mut reader, viewer.workspace_id(), &id).await?;
-        let (counts, now) = (view::Counts::new(), state.clock.now());
-        let key = view::summary(&state.profile, &viewer, &row, &counts, now);
-        Ok(KeyDetail { key })
-    };
-    load.await.map_err(AppError::into_ui)
-}
-
-/// What the form for a new key offers this person.
-#[server(name = LoadKeyForm, endpoint = "key_form", prefix = "/api")]
-pub async fn key_form() -> Result<KeyFormOptions, UiError> {
-    use super::types::{EnvironmentOption, PresetOption, ScopeGroupOption, ScopeOption};
-    use crate::{accounts::viewer, profiles::ScopeFlag, server::page, workspaces::Role};
-
-    viewer::with_any_role(&[Role::Developer])?;
-    let state = page::state()?;
-    let profile = &state.profile;
-    Ok(KeyFormOptions {
-        platform: profile.name.clone(),
-        environments: profile
-            .environments
-            .iter()
-            .map(|environment| EnvironmentOption {
-                id: environment.id.clone(),
-                word: environment.word.clone(),
-                about: environment.about.clone(),
-                live: environment.live,
-            })
-            .collect(),
-        groups: profile
-            .groups
-            .iter()
-            .map(|group| ScopeGroupOption {
-                name: group.name.clone(),
-                scopes: group
-                    .scopes
-                    .iter()
-                    .map(|scope| ScopeOption {
-                        id: scope.id.clone(),
-                        about: scope.about.clone(),
-                        reads: scope.verb == "read",
-                        moves_money: scope.flags.contains(&ScopeFlag::MovesMoney),
-                        personal_data: scope.flags.contains(&ScopeFlag::PersonalData),
-                    })
-                    .collect(),
-            })
-            .collect(),
-        presets: profile
-            .presets
-            .iter()
-            .map(|preset| PresetOption {
-                name: preset.name.clone(),
-                scopes: preset.scopes.clone(),
-            })
-            .collect(),
-    })
-}
 
 /// What would break if the key were revoked now.
 #[server(name = LoadRevokeConsequences, endpoint = "revoke_consequences", prefix = "/api")]

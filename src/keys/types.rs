@@ -131,11 +131,6 @@ pub struct KeySummary {
     pub may_revoke: bool,
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct KeyDetail {
-    pub key: KeySummary,
-}
-
 /// What revoking a key would break.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Consequences {
@@ -147,45 +142,6 @@ pub struct Consequences {
     pub asks_for_label: bool,
     /// It is in use, and this person may stop it instead.
     pub may_disable: bool,
-}
-
-/// What the form for a new key offers.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct KeyFormOptions {
-    pub platform: String,
-    pub environments: Vec<EnvironmentOption>,
-    pub groups: Vec<ScopeGroupOption>,
-    pub presets: Vec<PresetOption>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct EnvironmentOption {
-    pub id: String,
-    pub word: String,
-    pub about: String,
-    pub live: bool,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ScopeGroupOption {
-    pub name: String,
-    pub scopes: Vec<ScopeOption>,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ScopeOption {
-    pub id: String,
-    pub about: String,
-    /// Changes nothing.
-    pub reads: bool,
-    pub moves_money: bool,
-    pub personal_data: bool,
-}
-
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct PresetOption {
-    pub name: String,
-    pub scopes: Vec<String>,
 }
 
 /// The first request that a new key made.

@@ -146,13 +146,8 @@ async fn read(
     } else {
         Vec::new()
     };
-    let mut checkers: Vec<String> = members
-        .iter()
-        .filter(|member| {
-            member.grants.at(here.now).include(Role::Checker)
-                && member.id != row.requested_by
-                && member.id != viewer.user_id
-        })
+    let mut checkers: Vec<String> = policy::deciders(&members, &row, here.now)
+        .filter(|member| member.id != viewer.user_id)
         .map(|member| member.name.clone())
         .collect();
     checkers.sort();

@@ -14,12 +14,10 @@ use crate::{
     error::UiErrorKind,
     frame::{self, framed, loaded},
     keys::{
-        api::key_form,
         differences, money, ops,
         policy::{self, Wanted},
         post, statement,
         terms::Expiry,
-        types::KeyFormOptions,
     },
     profiles::{CurrencyKind, Profile},
     server::{
@@ -54,12 +52,11 @@ pub fn EditKeyPage() -> impl IntoView {
     let load = async move {
         let subject = Subject::managed(&id).await?;
         ops::changeable(&subject.key, subject.here.now).map_err(AppError::into_ui)?;
-        let options = key_form().await?;
         let step = step(&subject, &answer).await.map_err(AppError::into_ui)?;
-        Ok((subject, options, step, answer))
+        Ok((subject, step, answer))
     };
-    loaded(load, |(subject, options, step, answer)| match step {
-        Step::Form => form(&subject, &options, &answer),
+    loaded(load, |(subject, step, answer)| match step {
+        Step::Form => form(&subject, &answer),
         Step::Review(coming) => review(&subject, coming, &answer),
     })
 }
@@ -133,7 +130,7 @@ fn as_it_is(profile: &Profile, subject: &Subject) -> Wanted {
     }
 }
 
-fn form(subject: &Subject, options: &KeyFormOptions, answer: &Answer) -> AnyView {
+fn form(subject: &Subject, answer: &Answer) -> AnyView {
     let (profile, href) = (&subject.state.profile, subject.href());
     let sent = !answer.fields.get("basis").is_empty();
     let shown = if sent {
@@ -212,8 +209,8 @@ fn form(subject: &Subject, options: &KeyFormOptions, answer: &Answer) -> AnyView
                                 }
                             })}
                         <ScopePicker
-                            groups=groups(options)
-                            presets=presets(options)
+                            groups=groups(&subject.state.profile)
+                            presets=presets(&subject.state.profile)
                             selected=shown.scopes.clone()
                             error_id=if scope_error.is_empty() { "" } else { "scopes-error" }
                         />

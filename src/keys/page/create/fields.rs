@@ -4,9 +4,9 @@ use leptos::prelude::*;
 
 use super::Form;
 use crate::{
-    keys::{policy, terms::Expiry, types::KeyFormOptions},
+    keys::{policy, terms::Expiry},
     plans::page::readiness_list,
-    profiles::{CurrencyKind, Profile},
+    profiles::{CurrencyKind, Profile, ScopeFlag},
     ui::{
         form::{Choice, Field, FieldKind, FieldState, RadioCard, RadioCards, Select, TextArea},
         icon::{Icon, IconName},
@@ -22,7 +22,8 @@ fn state(form: &Form, name: &str, value: &str) -> FieldState {
 pub fn basics(form: &Form) -> AnyView {
     let wanted = &form.draft.wanted;
     let cards = form
-        .options
+        .state
+        .profile
         .environments
         .iter()
         .map(|environment| {
@@ -89,8 +90,8 @@ pub fn permissions(form: &Form) -> AnyView {
                     }
                 })}
             <ScopePicker
-                groups=groups(&form.options)
-                presets=presets(&form.options)
+                groups=groups(&form.state.profile)
+                presets=presets(&form.state.profile)
                 selected=form.draft.wanted.scopes.clone()
                 error_id=error_id
             />
@@ -118,8 +119,13 @@ fn warning(text: &'static str) -> AnyView {
     .into_any()
 }
 
-pub fn groups(options: &KeyFormOptions) -> Vec<ScopeGroup> {
-    options
+/// The catalogue, as the picker shows it.
+pub fn groups(profile: &Profile) -> Vec<ScopeGroup> {
+    let flag = |flag: &ScopeFlag| match flag {
+        ScopeFlag::MovesMoney => Flag::MovesMoney,
+        ScopeFlag::PersonalData => Flag::PersonalData,
+    };
+    profile
         .groups
         .iter()
         .map(|group| ScopeGroup {
@@ -130,14 +136,8 @@ pub fn groups(options: &KeyFormOptions) -> Vec<ScopeGroup> {
                 .map(|scope| Scope {
                     id: scope.id.clone(),
                     description: scope.about.clone(),
-                    flags: [
-                        (scope.moves_money, Flag::MovesMoney),
-                        (scope.personal_data, Flag::PersonalData),
-                    ]
-                    .into_iter()
-                    .filter_map(|(set, flag)| set.then_some(flag))
-                    .collect(),
-                    read: scope.reads,
+                    flags: scope.flags.iter().map(flag).collect(),
+                    read: scope.verb == "read",
                     broad: false,
                     locked: String::new(),
                 })
@@ -146,8 +146,8 @@ pub fn groups(options: &KeyFormOptions) -> Vec<ScopeGroup> {
         .collect()
 }
 
-pub fn presets(options: &KeyFormOptions) -> Vec<Preset> {
-    options
+pub fn presets(profile: &Profile) -> Vec<Preset> {
+    profile
         .presets
         .iter()
         .map(|preset| Preset {

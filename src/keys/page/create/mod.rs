@@ -19,12 +19,10 @@ use crate::{
     db::Reader,
     frame::{self, Head, Here, framed, loaded},
     keys::{
-        api::key_form,
         draft::{self, Draft, Start, Step},
         ops, policy, statement,
         store::{self, KeyRow},
         terms::{Expiry, Terms},
-        types::KeyFormOptions,
     },
     plans::{self, ReadinessItem},
     profiles::{ApprovalLevel, Tier},
@@ -58,7 +56,6 @@ struct Form {
     start: Start,
     /// A kept form was asked for that is not there any more.
     gone: bool,
-    options: KeyFormOptions,
     closed: Option<Closed>,
     /// Environments that are locked, by id and word, and what they need.
     locked: Vec<(String, String, Vec<ReadinessItem>)>,
@@ -105,7 +102,6 @@ pub fn NewKeyPage() -> impl IntoView {
             let key = secret::load(&state, &here.viewer, made).await?;
             return Ok(Page::Made(Box::new((state, here, answer, key))));
         }
-        let options = key_form().await?;
         let asked = |name: &str| match answer.value(name) {
             sent if sent.is_empty() => query.get(name).unwrap_or_default(),
             sent => sent,
@@ -121,7 +117,7 @@ pub fn NewKeyPage() -> impl IntoView {
                 }),
             },
         };
-        read(state, here, answer, options, asked)
+        read(state, here, answer, asked)
             .await
             .map_err(AppError::into_ui)
     };
@@ -148,13 +144,7 @@ struct Asked {
     start: Start,
 }
 
-async fn read(
-    state: AppState,
-    here: Here,
-    answer: Answer,
-    options: KeyFormOptions,
-    asked: Asked,
-) -> Result<Page, AppError> {
+async fn read(state: AppState, here: Here, answer: Answer, asked: Asked) -> Result<Page, AppError> {
     let (viewer, profile, now) = (&here.viewer, &state.profile, here.now);
     let workspace = viewer.workspace_id();
     let mut reader = state.db.read().await?;
@@ -223,7 +213,6 @@ async fn read(
         draft,
         step,
         gone,
-        options,
         closed,
         locked,
         tier,

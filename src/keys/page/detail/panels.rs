@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     accounts::store::names,
-    approvals::store::ApprovalRow,
+    approvals::{self, store::ApprovalRow},
     audit,
     db::Reader,
     keys::{ops, policy, store::SecretRow, types::KeyState},
@@ -189,16 +189,9 @@ pub(super) fn of(whole: &Whole) -> AnyView {
     .into_any()
 }
 
-/// Who may decide about a request: every checker but who asked and who owns the key.
+/// Who may decide about a request, by id and name.
 fn deciders(whole: &Whole, request: &ApprovalRow) -> Vec<(String, String)> {
-    let (key, now) = (&whole.subject.key, whole.subject.here.now);
-    whole
-        .members
-        .iter()
-        .filter(|member| member.grants.at(now).include(Role::Checker))
-        .filter(|member| {
-            member.id != request.requested_by && key.owner_id.as_deref() != Some(&member.id)
-        })
+    approvals::policy::deciders(&whole.members, request, whole.subject.here.now)
         .map(|member| (member.id.clone(), member.name.clone()))
         .collect()
 }
@@ -232,6 +225,22 @@ fn requested(whole: &Whole) -> AnyView {
         Kind::Outline,
     );
     let mut actions = Vec::new();
+    let alone = whole.members.len() == 1 && yours && here.viewer.has(Role::Checker);
+    if people.is_empty() && alone {
+        actions.push(link(
+            "Decide",
+            format!("/approvals/{}", request.id),
+            Kind::Solid,
+        ));
+        actions.push(withdraw(whole, &request.id));
+        return panel(
+            "You are alone here.".to_owned(),
+            format!(
+                "Where the rules allow it, you can approve it yourself: with a second factor and a written reason. {lapses}"
+            ),
+            actions,
+        );
+    }
     if people.is_empty() {
         let text = if yours && here.viewer.has(Role::Checker) {
             format!("You are the only checker, and nobody approves their own. {lapses}")
@@ -289,7 +298,12 @@ fn approved(whole: &Whole) -> AnyView {
         .map_or_else(String::new, |at| {
             format!(", {}", relative(at, here.now, &here.zone))
         });
-    let lead = format!("Approved by {}{ago}.", decider.unwrap_or("a checker"));
+    let own = if request.is_some_and(|row| row.own) {
+        ", who asked for it, being alone here"
+    } else {
+        ""
+    };
+    let lead = format!("Approved by {}{own}{ago}.", decider.unwrap_or("a checker"));
     let lapses = key.waits_until.map_or_else(String::new, |at| {
         format!(" The approval lapses on {}.", absolute(at, &here.zone))
     });
