@@ -161,6 +161,25 @@ pub async fn last_about(
     )
 }
 
+/// Whether this person has agreed to something about it that another had asked for.
+pub async fn agreed(
+    reader: &mut Reader,
+    workspace_id: &str,
+    subject_id: &str,
+    user_id: &str,
+) -> Result<bool, DbError> {
+    let (count,): (i64,) = crate::fetch_one!(
+        reader,
+        (i64,),
+        "select count(*) from approvals
+         where workspace_id = $1 and subject_id = $2 and decided_by = $3 and outcome = 'approved' and not own",
+        workspace_id,
+        subject_id,
+        user_id
+    )?;
+    Ok(count > 0)
+}
+
 /// What waits in a workspace, the riskiest first, then the oldest.
 pub async fn open(
     reader: &mut Reader,

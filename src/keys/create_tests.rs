@@ -332,6 +332,15 @@ on_both_engines! {
         assert_eq!(count(&app, "key_secrets").await, 0);
         ops::give(&app.state, &app.viewer(&admin), &key, &other.id).await.expect("given");
         secret(&app.post(&at, Some(&other), PROOF).await);
+
+        // Nor by giving it a new one once it is in use.
+        ops::give(&app.state, &app.viewer(&admin), &key, &checker.id).await.expect("given");
+        let form = app.state.rng.id("drf", app.clock.now());
+        let fields = [&[("form", form.as_str()), ("overlap", "0")], PROOF].concat();
+        let refused = app.post(&format!("/keys/{key}/rotate"), Some(&checker), &fields).await;
+        assert_eq!(refused.status, StatusCode::FORBIDDEN, "{}", refused.body);
+        assert!(refused.body.contains("You approved this key"));
+        assert_eq!(count(&app, "key_secrets").await, 1);
     }
 
     async fn a_rejected_request_is_changed_and_sent_again(test: TestDb) {

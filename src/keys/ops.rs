@@ -606,10 +606,18 @@ pub async fn may_reveal(
             ));
         }
     }
-    // Whoever agreed to the key must not end up with its secret, however the key came to them.
-    let request = approvals::store::last_about(reader, &key.workspace_id, &key.id).await?;
+    not_the_second_person(reader, viewer, key).await
+}
+
+/// Refuses whoever agreed to the key, or to more for it, as the second person: they must not end up with its secret, however
+/// the key came to them.
+async fn not_the_second_person(
+    reader: &mut crate::db::Reader,
+    viewer: &Viewer,
+    key: &KeyRow,
+) -> Result<(), AppError> {
     let agreed =
-        request.is_some_and(|row| row.decided_by.as_deref() == Some(&viewer.user_id) && !row.own);
+        approvals::store::agreed(reader, &key.workspace_id, &key.id, &viewer.user_id).await?;
     if agreed {
         return Err(AppError::told(
             UiErrorKind::NotAllowed,
@@ -684,6 +692,7 @@ pub async fn rotate(
     if let Some(id) = store::find_by_form(&mut tx, viewer.workspace_id(), form_id).await? {
         return Ok(Creation::AlreadyShown { id });
     }
+    not_the_second_person(&mut tx, viewer, &key).await?;
     proof
         .consume(
             &mut tx,
