@@ -237,6 +237,8 @@ pub async fn set_suspended(
 ) -> Result<(), AppError> {
     let now = state.clock.now();
     let mut tx = state.db.begin().await?;
+    // A secret that is being made at this moment is among those that are stopped.
+    tx.serialise(&format!("workspace:{workspace_id}")).await?;
     let content = suspension(workspace_id, suspend, reason);
     proof
         .consume(&mut tx, state, viewer, Action::SuspendWorkspace, &content)

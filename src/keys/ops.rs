@@ -733,6 +733,8 @@ pub async fn rotate(
 pub async fn cut(state: &AppState, viewer: &Viewer, id: &str) -> Result<(), AppError> {
     let now = state.clock.now();
     let mut tx = state.db.begin().await?;
+    tx.serialise(&format!("workspace:{}", viewer.workspace_id()))
+        .await?;
     let key = find(&mut tx, viewer.workspace_id(), id).await?;
     if !policy::may_disable(viewer, key.owner_id.as_deref()) {
         return Err(AppError::Told(policy::not_yours()));
@@ -1005,6 +1007,8 @@ pub async fn set_meta(
 ) -> Result<(), AppError> {
     let now = state.clock.now();
     let mut tx = state.db.begin().await?;
+    tx.serialise(&format!("workspace:{}", viewer.workspace_id()))
+        .await?;
     let key = find(&mut tx, viewer.workspace_id(), id).await?;
     if !policy::may_manage(viewer, key.owner_id.as_deref()) {
         return Err(AppError::Told(policy::not_yours()));
@@ -1037,6 +1041,9 @@ pub async fn set_meta(
 /// Stops a key; it can be turned on again.
 pub async fn disable(state: &AppState, viewer: &Viewer, id: &str) -> Result<(), AppError> {
     let mut tx = state.db.begin().await?;
+    // One at a time in a workspace: what is found here is what is changed.
+    tx.serialise(&format!("workspace:{}", viewer.workspace_id()))
+        .await?;
     let key = find(&mut tx, viewer.workspace_id(), id).await?;
     if !policy::may_disable(viewer, key.owner_id.as_deref()) {
         return Err(AppError::Told(policy::not_yours()));
@@ -1096,6 +1103,8 @@ pub async fn enable(
 ) -> Result<Changed, AppError> {
     let now = state.clock.now();
     let mut tx = state.db.begin().await?;
+    tx.serialise(&format!("workspace:{}", viewer.workspace_id()))
+        .await?;
     let operator = viewer.acting.is_some();
     if !operator {
         still(&mut tx, state, viewer, Role::Developer).await?;
@@ -1138,6 +1147,15 @@ pub async fn enable(
         if !step(&mut tx, state, &key, Step::Enable, None).await? {
             return Err(taken());
         }
+        request::void_about(
+            &mut tx,
+            state,
+            &key.workspace_id,
+            &key.id,
+            &viewer.user_id,
+            "The key was turned on meanwhile.",
+        )
+        .await?;
         let detail = json!({ "label": key.label, "environment": key.environment });
         audit::record(
             &mut tx,
@@ -1241,6 +1259,8 @@ pub async fn withdraw(state: &AppState, viewer: &Viewer, id: &str) -> Result<(),
 pub async fn hide(state: &AppState, viewer: &Viewer, id: &str) -> Result<(), AppError> {
     let now = state.clock.now();
     let mut tx = state.db.begin().await?;
+    tx.serialise(&format!("workspace:{}", viewer.workspace_id()))
+        .await?;
     let key = find(&mut tx, viewer.workspace_id(), id).await?;
     if !policy::may_manage(viewer, key.owner_id.as_deref()) {
         return Err(AppError::Told(policy::not_yours()));
@@ -1277,6 +1297,8 @@ pub async fn revoke(
         return Err(AppError::not_found());
     }
     let mut tx = state.db.begin().await?;
+    tx.serialise(&format!("workspace:{}", viewer.workspace_id()))
+        .await?;
     let key = store::find(&mut tx, viewer.workspace_id(), id)
         .await?
         .ok_or_else(AppError::not_found)?;
@@ -1307,6 +1329,7 @@ pub async fn revoke_at_console(state: &AppState, id: &str) -> Result<(), AppErro
     let workspace_id = store::workspace_of(&mut tx, id)
         .await?
         .ok_or_else(AppError::not_found)?;
+    tx.serialise(&format!("workspace:{workspace_id}")).await?;
     let key = store::find(&mut tx, &workspace_id, id)
         .await?
         .ok_or_else(AppError::not_found)?;

@@ -280,6 +280,15 @@ pub async fn renew(
             "The roles of this invitation have ended meanwhile. Withdraw it and invite anew.",
         ));
     }
+    // What a checker agreed to was for a week, and what nobody agreed to is not made good by another letter.
+    if grants.get(Role::Checker).is_some()
+        && four_eyes_on_roles(&mut tx, state, &space.id, &viewer.user_id).await?
+    {
+        return Err(AppError::told(
+            UiErrorKind::Conflict,
+            "A checker has to agree to a new checker. Withdraw this invitation and invite anew.",
+        ));
+    }
     store::withdraw_invitation(&mut tx, &space.id, id, now).await?;
     let roles = acting_roles(&mut tx, state, viewer).await?;
     let inviter = Inviter {
