@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::hooks::use_params_map;
+use leptos_router::hooks::{use_params_map, use_query_map};
 
 use crate::{
     accounts::{ROUTES, Viewer, viewer::Acting},
@@ -403,6 +403,19 @@ fn with_environment(query: Option<&str>, environment: &str) -> String {
         }
     }
     out.finish()
+}
+
+/// The toast of what was just done, by the `done` of the address.
+pub fn done(words: &[(&str, &str)]) -> Vec<Toast> {
+    let done = use_query_map().get_untracked().get("done");
+    words
+        .iter()
+        .filter(|(name, _)| Some(*name) == done.as_deref())
+        .map(|(_, text)| Toast {
+            text: (*text).to_owned(),
+            action: None,
+        })
+        .collect()
 }
 
 /// Why a form could not be served: an error of its own, or a summary of those beside the fields.

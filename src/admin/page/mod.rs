@@ -31,7 +31,6 @@ use crate::{
         pagination::Pagination,
         table::{Column, NoMatch, Row, RowMenu, Slot, Table},
         time::{AbsoluteTime, number},
-        toast::Toast,
     },
 };
 
@@ -132,7 +131,7 @@ fn workspaces(here: &Here, listed: &Listed<WorkspaceRow>) -> AnyView {
             heading: "Workspaces".to_owned(),
             purpose: "Everybody who uses this platform. To look into a workspace, say why; its people see that you do.",
             span: Span::None,
-            toasts: done(&[
+            toasts: frame::done(&[
                 ("ended", "You no longer act in that workspace."),
                 ("suspended", "Suspended. Its owners were told."),
                 ("restored", "Suspension lifted. Its owners were told."),
@@ -278,17 +277,4 @@ fn search(
         </Filters>
     }
     .into_any()
-}
-
-/// The toast of what was just done.
-fn done(words: &[(&str, &str)]) -> Vec<Toast> {
-    let done = use_query_map().get_untracked().get("done");
-    words
-        .iter()
-        .filter(|(name, _)| Some(*name) == done.as_deref())
-        .map(|(_, text)| Toast {
-            text: (*text).to_owned(),
-            action: None,
-        })
-        .collect()
 }

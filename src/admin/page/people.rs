@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::{Listed, asked, counted, done, limit, reason, search};
+use super::{Listed, asked, counted, limit, reason, search};
 use crate::{
     accounts::{
         confirm::{Confirm, confirm},
@@ -97,7 +97,7 @@ fn people(here: &Here, listed: &Listed<PersonRow>) -> AnyView {
             heading: "People".to_owned(),
             purpose: "Everybody with an account here. Who has lost their second factors asks you to reset them.",
             span: Span::None,
-            toasts: done(&[(
+            toasts: frame::done(&[(
                 "reset",
                 "Second factors reset. The person and all operators were told.",
             )]),

@@ -3,9 +3,7 @@
 use leptos::prelude::*;
 use serde_json::Value;
 
-use super::{
-    HERE, decide, difference, done, environment, for_viewer, kind, query, status, subject,
-};
+use super::{HERE, decide, difference, environment, for_viewer, kind, query, status, subject};
 use crate::{
     approvals::{
         asked::Asked,
@@ -306,7 +304,7 @@ fn detail_page(detail: &Detail) -> Result<AnyView, AppError> {
         )
     });
     let (risk, reasons) = detail.risk.clone();
-    let done = done(&[
+    let done = frame::done(&[
         ("asked", "Sent. It waits for a second person."),
         ("approved", "Approved. Who asked was told."),
         ("rejected", "Rejected. Who asked was told why."),

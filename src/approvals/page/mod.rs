@@ -23,7 +23,6 @@ use crate::{
     ui::{
         badge::{Badge, EnvTag, Shape, Status, StatusBadge},
         key_plate::{KeyPlate, Plate},
-        toast::Toast,
     },
     workspaces::{Role, view},
 };
@@ -154,17 +153,4 @@ fn either(names: &[String], last: &str) -> String {
 
 fn query(name: &str) -> Option<String> {
     use_query_map().get_untracked().get(name)
-}
-
-/// What was just done, by the `done` of the address.
-fn done(words: &[(&str, &str)]) -> Vec<Toast> {
-    let done = query("done");
-    words
-        .iter()
-        .filter(|(name, _)| Some(*name) == done.as_deref())
-        .map(|(_, text)| Toast {
-            text: (*text).to_owned(),
-            action: None,
-        })
-        .collect()
 }

@@ -50,10 +50,8 @@ pub fn RevealPage() -> impl IntoView {
     };
     loaded(load, |(state, here, answer, key, request)| {
         if answer.key().is_some() || key.revealed_at.is_some() {
-            {
-                let at = key.revealed_at.unwrap_or(key.created_at);
-                secret::shown(&state, &here, answer.key(), &key, at)
-            }
+            let at = key.revealed_at.unwrap_or(key.created_at);
+            secret::shown(&state, &here, answer.key(), &key, at)
         } else {
             asked(&state, &here, &answer, &key, request.as_ref())
         }

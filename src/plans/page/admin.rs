@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::{done, outcome, who};
+use super::{outcome, who};
 use crate::{
     accounts::{
         confirm::{Confirm, confirm},
@@ -126,7 +126,7 @@ fn queue(
             heading: "Plans".to_owned(),
             purpose: "What workspaces ask to be served at, the oldest request first.",
             span: Span::None,
-            toasts: done(&[
+            toasts: frame::done(&[
                 ("approved", "Approved. The workspace was told."),
                 ("declined", "Declined. The workspace was told."),
             ]),

@@ -5,7 +5,6 @@ mod admin;
 pub use admin::{ApprovePlanPage, DeclinePlanPage, PlanQueuePage, PlanRequestPage};
 
 use leptos::prelude::*;
-use leptos_router::hooks::use_query_map;
 
 use super::{
     policy::{self, PlanState, ReadinessItem, State},
@@ -31,7 +30,6 @@ use crate::{
         layout::{Crumb, Width},
         table::{Column, Row, Slot, Table},
         time::{RelativeTime, number},
-        toast::Toast,
     },
     workspaces::Role,
 };
@@ -99,7 +97,7 @@ fn plans_page(data: &Loaded) -> AnyView {
             heading: "Plans".to_owned(),
             purpose: "What this workspace is served at, and what else it can ask for.",
             span: frame::Span::All,
-            toasts: done(&[
+            toasts: frame::done(&[
                 (
                     "requested",
                     "Requested. The operator decides; mail follows.",
@@ -407,17 +405,4 @@ pub fn readiness_list(environment: &str, items: &[ReadinessItem]) -> AnyView {
         </section>
     }
     .into_any()
-}
-
-/// The toast of what was just done.
-fn done(words: &[(&str, &str)]) -> Vec<Toast> {
-    let done = use_query_map().get_untracked().get("done");
-    words
-        .iter()
-        .filter(|(name, _)| Some(*name) == done.as_deref())
-        .map(|(_, text)| Toast {
-            text: (*text).to_owned(),
-            action: None,
-        })
-        .collect()
 }

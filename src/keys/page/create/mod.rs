@@ -127,10 +127,8 @@ pub fn NewKeyPage() -> impl IntoView {
             if answer.key().is_none() && key.revealed_at.is_none() {
                 sent(&key)
             } else {
-                {
-                    let at = key.revealed_at.unwrap_or(key.created_at);
-                    secret::shown(&state, &here, answer.key(), &key, at)
-                }
+                let at = key.revealed_at.unwrap_or(key.created_at);
+                secret::shown(&state, &here, answer.key(), &key, at)
             }
         }
         Page::Form(form) => form_page(&form),
