@@ -331,13 +331,14 @@ export async function enrol(page: Page) {
   await page.goto("/settings/security");
   await page.getByRole("link", { name: "Set up" }).first().click();
   const manual = (await page.locator("#manual").innerText()).replaceAll(/\s/g, "");
-  await page.getByLabel("Type the code that it shows").fill(await code(manual, -1));
+  const used = await code(manual, -1);
+  await page.getByLabel("Type the code that it shows").fill(used);
   await page.getByLabel("Password", { exact: true }).fill(password);
   await press(page, "Set up authenticator");
   const shown = page.getByRole("list", { name: "Recovery codes" }).getByRole("listitem");
   await expect(shown).toHaveCount(10);
   const codes = await shown.allInnerTexts();
-  return { manual, codes };
+  return { manual, codes, used };
 }
 
 /** Confirms with the password what the form in sight asks for; gives the answer to that form. */
