@@ -124,9 +124,9 @@ impl Things {
         let (key, _) = app.key(workspace, &id("key"), &["customers:read"]).await;
         let row = RequestRow {
             id: request.clone(),
-            workspace_id: workspace.to_owned(),
-            environment: "sandbox".to_owned(),
-            key_id: key.clone(),
+            workspace_id: workspace.into(),
+            environment: "sandbox".into(),
+            key_id: key.as_str().into(),
             secret_id: None,
             at: now,
             door: Door::Gateway,

@@ -253,12 +253,7 @@ pub async fn set_suspended(
             },
         ));
     }
-    for hash in store::key_hashes(&mut tx, workspace_id).await? {
-        let hash = hash.as_slice().try_into().map_err(|_| {
-            AppError::Internal(format!("a fingerprint of {workspace_id} is damaged"))
-        })?;
-        tx.key_changed(hash, now).await?;
-    }
+    keys_changed(&mut tx, workspace_id, now).await?;
     let entry = audit::Entry {
         chain: workspace_id.to_owned(),
         actor: viewer.user_id.clone(),
@@ -503,4 +498,15 @@ fn entry(
         target: target.to_owned(),
         detail,
     }
+}
+
+/// Notes that every key of a workspace may be judged otherwise from now on.
+pub async fn keys_changed(tx: &mut Tx, workspace_id: &str, now: Millis) -> Result<(), AppError> {
+    for hash in store::key_hashes(tx, workspace_id).await? {
+        let hash = hash.as_slice().try_into().map_err(|_| {
+            AppError::Internal(format!("a fingerprint of {workspace_id} is damaged"))
+        })?;
+        tx.key_changed(hash, now).await?;
+    }
+    Ok(())
 }

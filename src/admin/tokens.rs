@@ -23,7 +23,13 @@ pub struct ServiceToken {
 }
 
 impl Cached for ServiceToken {
-    async fn load(reader: &mut Reader, secret: SecretHash) -> Result<Option<Self>, DbError> {
+    type Source = ();
+
+    async fn load(
+        (): &(),
+        reader: &mut Reader,
+        secret: SecretHash,
+    ) -> Result<Option<Self>, DbError> {
         let found = store::token(reader, secret).await?;
         Ok(found.map(|expires_at| Self { expires_at }))
     }

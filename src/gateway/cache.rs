@@ -11,34 +11,35 @@ use std::sync::{
 
 use quick_cache::sync::Cache;
 
-use super::judge::KeyRecord;
-use crate::{
-    db::{Db, DbError, Reader, SecretHash},
-    keys::{allow::Guard, store, types::KeyState},
-};
+use crate::db::{Db, DbError, Reader, SecretHash};
 
-/// Keys kept at most; beyond, the least used are read again when they come.
-const KNOWN: usize = 1 << 18;
+/// Keys kept at most; beyond, the least used are read again when they come. A million, and what its shards differ by.
+const KNOWN: usize = 1_200_000;
 /// Unknown fingerprints remembered; enough to absorb a storm, small enough not to matter.
 const UNKNOWN: usize = 1 << 16;
 
 /// What can be found by the fingerprint of a secret.
 pub trait Cached: Sized + Send + Sync + 'static {
+    /// What is needed beside the database to make one from its row.
+    type Source: Send + Sync + 'static;
+
     fn load(
+        source: &Self::Source,
         reader: &mut Reader,
         secret: SecretHash,
     ) -> impl Future<Output = Result<Option<Self>, DbError>> + Send;
 }
 
-pub struct SecretCache<T>(Arc<Inner<T>>);
+pub struct SecretCache<T: Cached>(Arc<Inner<T>>);
 
-impl<T> Clone for SecretCache<T> {
+impl<T: Cached> Clone for SecretCache<T> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }
 }
 
-struct Inner<T> {
+struct Inner<T: Cached> {
+    source: T::Source,
     known: Cache<SecretHash, Arc<T>>,
     unknown: Cache<SecretHash, ()>,
     /// Moves with every change; a fill carries the value that it began with.
@@ -52,8 +53,9 @@ struct Inner<T> {
 impl<T: Cached> SecretCache<T> {
     /// A cache that follows the changes this process makes. Those of others come through
     /// [`crate::db::follow_changes`].
-    pub fn new(db: &Db) -> Self {
+    pub fn new(db: &Db, source: T::Source) -> Self {
         let cache = Self(Arc::new(Inner {
+            source,
             known: Cache::new(KNOWN),
             unknown: Cache::new(UNKNOWN),
             epoch: AtomicU64::new(0),
@@ -82,7 +84,9 @@ impl<T: Cached> SecretCache<T> {
             return Ok(None);
         }
         let epoch = self.0.epoch.load(Ordering::Acquire);
-        let record = T::load(&mut db.read().await?, secret).await?.map(Arc::new);
+        let record = T::load(&self.0.source, &mut db.read().await?, secret)
+            .await?
+            .map(Arc::new);
         let _filling = self.filling();
         let unchanged = self.0.epoch.load(Ordering::Acquire) == epoch;
         if unchanged && self.0.trusted.load(Ordering::Acquire) {
@@ -119,32 +123,5 @@ impl<T: Cached> SecretCache<T> {
             .filling
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Cached for KeyRecord {
-    async fn load(reader: &mut Reader, secret: SecretHash) -> Result<Option<Self>, DbError> {
-        let row = store::find_for_verify(reader, secret).await?;
-        let Some(row) = row else { return Ok(None) };
-        // A word that this version does not know lets nothing through.
-        let state = KeyState::parse(&row.state).unwrap_or(KeyState::Revoked);
-        Ok(Some(Self {
-            // Scopes that cannot be read grant nothing.
-            scopes: serde_json::from_str(&row.scopes).unwrap_or_default(),
-            requested: matches!(state, KeyState::Requested | KeyState::Approved),
-            disabled: state == KeyState::Disabled,
-            revoked: state.has_ended() && state != KeyState::Expired,
-            // A list that cannot be read lets nobody in.
-            guard: Guard::from_json(&row.allow),
-            meta: serde_json::from_str(&row.meta).unwrap_or_default(),
-            secret_id: row.secret_id,
-            secret_ends_at: row.secret_ends_at,
-            expires_at: row.expires_at,
-            workspace_suspended: row.suspended_at.is_some(),
-            id: row.id,
-            workspace_id: row.workspace_id,
-            environment: row.environment,
-            label: row.label,
-        }))
     }
 }

@@ -3,40 +3,62 @@
 //! The checks stand in one table, in the order in which they are made; the first that fails decides. What comes
 //! before (is there a credential, is it known) and after (what is charged) needs the world and stands elsewhere.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 use serde::Serialize;
 
-use super::scope::Asked;
+use super::{
+    limit::Rates,
+    scope::{self, Asked},
+};
 use crate::{
     keys::allow::{Guard, ListKind},
     server::clock::Millis,
 };
 
-/// A key as the cache keeps it: decoded, nothing to be parsed while judging.
+/// A key as the cache keeps it: decoded, nothing to be parsed while judging. What many keys have alike they share.
 #[derive(Clone, Debug)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a check of its own in the judge's order"
 )]
 pub struct KeyRecord {
-    pub id: String,
-    pub workspace_id: String,
-    pub environment: String,
-    pub label: String,
-    pub scopes: Vec<String>,
+    pub id: Arc<str>,
+    pub workspace_id: Arc<str>,
+    pub environment: Arc<str>,
+    pub label: Box<str>,
+    pub scopes: Arc<[String]>,
     /// It waits for a second person's agreement.
     pub requested: bool,
     pub disabled: bool,
     pub revoked: bool,
     pub expires_at: Option<Millis>,
     pub workspace_suspended: bool,
-    /// From where it may be used.
-    pub guard: Guard,
+    /// From where it may be used; none if from anywhere.
+    pub guard: Option<Box<Guard>>,
     /// Which of the key's secrets this is, and when it stops working if another has replaced it.
-    pub secret_id: String,
+    pub secret_id: Arc<str>,
     pub secret_ends_at: Option<Millis>,
-    pub meta: Vec<(String, String)>,
+    pub meta: Box<[(String, String)]>,
+    /// What its requests are charged to.
+    pub rates: Rates,
+}
+
+impl KeyRecord {
+    /// Whether it matters from where a request comes.
+    pub fn binds(&self, kind: ListKind) -> bool {
+        self.guard.as_ref().is_some_and(|guard| guard.binds(kind))
+    }
+
+    fn allows_ip(&self, ip: IpAddr) -> bool {
+        self.guard.as_ref().is_none_or(|guard| guard.allows_ip(ip))
+    }
+
+    fn allows_host(&self, host: &str) -> bool {
+        self.guard
+            .as_ref()
+            .is_none_or(|guard| guard.allows_host(host))
+    }
 }
 
 /// What is known of the request. A fact that is absent cannot satisfy a restriction.
@@ -68,6 +90,8 @@ pub enum Needs<'a> {
     /// No scope: that the key is good is all that is asked.
     Nothing,
     Scope(&'a Asked),
+    /// This one scope.
+    One(&'a str),
     /// A call that no rule of the profile names; nothing covers it.
     Unruled,
 }
@@ -86,6 +110,9 @@ pub enum Code {
     Malformed,
     NotFound,
     SignatureRequired,
+    SignatureInvalid,
+    TimestampSkew,
+    NonceReplayed,
     PendingApproval,
     Disabled,
     Revoked,
@@ -97,6 +124,11 @@ pub enum Code {
     OriginNotAllowed,
     ResourceMismatch,
     InsufficientScope,
+    CurrencyNotAllowed,
+    TransactionLimitExceeded,
+    DailyVolumeExceeded,
+    RateLimited,
+    UsageExceeded,
     BadRequest,
     AmbiguousCredential,
     Unavailable,
@@ -106,12 +138,45 @@ pub enum Code {
 pub const VALID: &str = "VALID";
 
 impl Code {
+    /// Every code, each at the place of its discriminant.
+    pub const ALL: [Self; 26] = [
+        Self::MissingCredential,
+        Self::Malformed,
+        Self::NotFound,
+        Self::SignatureRequired,
+        Self::SignatureInvalid,
+        Self::TimestampSkew,
+        Self::NonceReplayed,
+        Self::PendingApproval,
+        Self::Disabled,
+        Self::Revoked,
+        Self::Expired,
+        Self::EnvironmentMismatch,
+        Self::WorkspaceSuspended,
+        Self::IpNotAllowed,
+        Self::OriginRequired,
+        Self::OriginNotAllowed,
+        Self::ResourceMismatch,
+        Self::InsufficientScope,
+        Self::CurrencyNotAllowed,
+        Self::TransactionLimitExceeded,
+        Self::DailyVolumeExceeded,
+        Self::RateLimited,
+        Self::UsageExceeded,
+        Self::BadRequest,
+        Self::AmbiguousCredential,
+        Self::Unavailable,
+    ];
+
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::MissingCredential => "MISSING_CREDENTIAL",
             Self::Malformed => "MALFORMED",
             Self::NotFound => "NOT_FOUND",
             Self::SignatureRequired => "SIGNATURE_REQUIRED",
+            Self::SignatureInvalid => "SIGNATURE_INVALID",
+            Self::TimestampSkew => "TIMESTAMP_SKEW",
+            Self::NonceReplayed => "NONCE_REPLAYED",
             Self::PendingApproval => "PENDING_APPROVAL",
             Self::Disabled => "DISABLED",
             Self::Revoked => "REVOKED",
@@ -123,6 +188,11 @@ impl Code {
             Self::OriginNotAllowed => "ORIGIN_NOT_ALLOWED",
             Self::ResourceMismatch => "RESOURCE_MISMATCH",
             Self::InsufficientScope => "INSUFFICIENT_SCOPE",
+            Self::CurrencyNotAllowed => "CURRENCY_NOT_ALLOWED",
+            Self::TransactionLimitExceeded => "TRANSACTION_LIMIT_EXCEEDED",
+            Self::DailyVolumeExceeded => "DAILY_VOLUME_EXCEEDED",
+            Self::RateLimited => "RATE_LIMITED",
+            Self::UsageExceeded => "USAGE_EXCEEDED",
             Self::BadRequest => "BAD_REQUEST",
             Self::AmbiguousCredential => "AMBIGUOUS_CREDENTIAL",
             Self::Unavailable => "UNAVAILABLE",
@@ -135,6 +205,9 @@ impl Code {
             | Self::Malformed
             | Self::NotFound
             | Self::SignatureRequired
+            | Self::SignatureInvalid
+            | Self::TimestampSkew
+            | Self::NonceReplayed
             | Self::PendingApproval
             | Self::Disabled
             | Self::Revoked
@@ -145,7 +218,11 @@ impl Code {
             | Self::OriginRequired
             | Self::OriginNotAllowed
             | Self::ResourceMismatch
-            | Self::InsufficientScope => 403,
+            | Self::InsufficientScope
+            | Self::CurrencyNotAllowed
+            | Self::TransactionLimitExceeded
+            | Self::DailyVolumeExceeded => 403,
+            Self::RateLimited | Self::UsageExceeded => 429,
             Self::BadRequest | Self::AmbiguousCredential => 400,
             Self::Unavailable => 503,
         }
@@ -157,6 +234,7 @@ impl Code {
             401 => "authentication_error",
             403 => "permission_error",
             400 => "invalid_request_error",
+            429 => "rate_limit_error",
             _ => "api_error",
         }
     }
@@ -199,7 +277,7 @@ const CHECKS: &[Check] = &[
         fails: |key, facts, _| {
             facts
                 .environment
-                .is_some_and(|environment| environment != key.environment)
+                .is_some_and(|environment| environment != &*key.environment)
         },
     },
     Check {
@@ -209,25 +287,24 @@ const CHECKS: &[Check] = &[
     Check {
         code: Code::IpNotAllowed,
         fails: |key, facts, _| {
-            key.guard.binds(ListKind::Ip) && !facts.ip.is_some_and(|ip| key.guard.allows_ip(ip))
+            key.binds(ListKind::Ip) && !facts.ip.is_some_and(|ip| key.allows_ip(ip))
         },
     },
     Check {
         code: Code::OriginRequired,
-        fails: |key, facts, _| key.guard.binds(ListKind::Domain) && facts.origin.is_none(),
+        fails: |key, facts, _| key.binds(ListKind::Domain) && facts.origin.is_none(),
     },
     Check {
         code: Code::OriginNotAllowed,
         fails: |key, facts, _| {
-            key.guard.binds(ListKind::Domain)
-                && !facts.origin.is_some_and(|host| key.guard.allows_host(host))
+            key.binds(ListKind::Domain) && !facts.origin.is_some_and(|host| key.allows_host(host))
         },
     },
     Check {
         code: Code::ResourceMismatch,
         fails: |key, facts, _| match facts.resource {
             Resource::Own => false,
-            Resource::Of(workspace) => workspace != key.workspace_id,
+            Resource::Of(workspace) => workspace != &*key.workspace_id,
             Resource::Unknown => true,
         },
     },
@@ -236,6 +313,7 @@ const CHECKS: &[Check] = &[
         fails: |key, facts, _| match facts.needs {
             Needs::Nothing => false,
             Needs::Scope(asked) => !asked.covered_by(&key.scopes),
+            Needs::One(scope) => !scope::covered(scope, &key.scopes),
             Needs::Unruled => true,
         },
     },
@@ -253,6 +331,16 @@ pub fn judge(key: &KeyRecord, facts: &Facts<'_>, now: Millis) -> Verdict {
 pub struct Step {
     pub check: Code,
     pub ok: bool,
+}
+
+impl Step {
+    pub const fn passed(check: Code) -> Self {
+        Self { check, ok: true }
+    }
+
+    pub const fn failed(check: Code) -> Self {
+        Self { check, ok: false }
+    }
 }
 
 /// The checks that were made, in order; the last is the one that decided, if any failed.
@@ -276,6 +364,18 @@ pub fn order() -> impl Iterator<Item = Code> {
     CHECKS.iter().map(|check| check.code)
 }
 
+/// What is asked before a key's own state: whether a signature holds, and its time.
+pub const BEFORE: [Code; 2] = [Code::SignatureInvalid, Code::TimestampSkew];
+/// What is asked after the last check, since it takes something: a nonce, an amount, a request.
+pub const AFTER: [Code; 6] = [
+    Code::NonceReplayed,
+    Code::CurrencyNotAllowed,
+    Code::TransactionLimitExceeded,
+    Code::DailyVolumeExceeded,
+    Code::RateLimited,
+    Code::UsageExceeded,
+];
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -285,20 +385,21 @@ mod tests {
 
     fn key() -> KeyRecord {
         KeyRecord {
-            id: "key_1".to_owned(),
-            workspace_id: "wsp_1".to_owned(),
-            environment: "live".to_owned(),
-            label: "POS".to_owned(),
-            scopes: vec!["customers:read".to_owned()],
+            id: "key_1".into(),
+            workspace_id: "wsp_1".into(),
+            environment: "live".into(),
+            label: "POS".into(),
+            scopes: ["customers:read".to_owned()].into(),
             requested: false,
             disabled: false,
             revoked: false,
-            secret_id: "sec_1".to_owned(),
+            secret_id: "sec_1".into(),
             secret_ends_at: None,
-            meta: Vec::new(),
+            meta: Box::default(),
+            rates: Rates::default(),
             expires_at: Some(100),
             workspace_suspended: false,
-            guard: Guard::default(),
+            guard: None,
         }
     }
 
@@ -314,7 +415,7 @@ mod tests {
             })
             .collect();
         KeyRecord {
-            guard: Guard::from_entries(&entries),
+            guard: Some(Box::new(Guard::from_entries(&entries))),
             ..key()
         }
     }

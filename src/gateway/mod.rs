@@ -2,11 +2,14 @@
 //!
 //! No sessions and no pages here, and no database statement for a key that is known or known to be unknown.
 
+mod answer;
 pub mod cache;
 pub mod credential;
 pub mod door;
 mod form;
 pub mod judge;
+pub mod limit;
+pub mod loader;
 mod origin;
 pub mod routes;
 mod sandbox;

@@ -87,7 +87,7 @@ fn customers(key: &KeyRecord) -> Value {
                 "name": name,
                 "email": email,
                 "created": FIRST + (i64::from(seed[4]) + 40 * i) * DAY,
-                "livemode": key.environment == "live",
+                "livemode": &*key.environment == "live",
             })
         })
         .collect();
@@ -97,11 +97,11 @@ fn customers(key: &KeyRecord) -> Value {
 fn balance(key: &KeyRecord) -> Value {
     let minor = 100_000 + 10 * small(seed(key, "balance"));
     json!({
-        "account_id": key.workspace_id,
+        "account_id": &*key.workspace_id,
         "currency": "USD",
         "available": minor,
         "pending": 2_500,
-        "environment": key.environment,
+        "environment": &*key.environment,
     })
 }
 

@@ -46,11 +46,16 @@ impl Asked {
     /// Whether what is granted suffices.
     pub fn covered_by(&self, granted: &[String]) -> bool {
         match self {
-            Self::Scope(asked) => granted.iter().any(|granted| covers(granted, asked)),
+            Self::Scope(asked) => covered(asked, granted),
             Self::All(all) => all.iter().all(|asked| asked.covered_by(granted)),
             Self::Any(any) => any.iter().any(|asked| asked.covered_by(granted)),
         }
     }
+}
+
+/// Whether one of what is granted suffices for this one scope.
+pub fn covered(asked: &str, granted: &[String]) -> bool {
+    granted.iter().any(|granted| covers(granted, asked))
 }
 
 fn covers(granted: &str, asked: &str) -> bool {

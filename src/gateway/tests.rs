@@ -392,6 +392,7 @@ async fn a_fill_that_began_before_a_change_is_not_kept() {
     use super::{
         cache::{Cached, SecretCache},
         judge::KeyRecord,
+        loader::Loader,
     };
     use crate::db::{DbError, Reader, SecretHash};
 
@@ -401,8 +402,14 @@ async fn a_fill_that_began_before_a_change_is_not_kept() {
     static CACHE: std::sync::OnceLock<SecretCache<Slow>> = std::sync::OnceLock::new();
 
     impl Cached for Slow {
-        async fn load(reader: &mut Reader, secret: SecretHash) -> Result<Option<Self>, DbError> {
-            let record = KeyRecord::load(reader, secret).await?;
+        type Source = Loader;
+
+        async fn load(
+            loader: &Loader,
+            reader: &mut Reader,
+            secret: SecretHash,
+        ) -> Result<Option<Self>, DbError> {
+            let record = KeyRecord::load(loader, reader, secret).await?;
             CACHE.get().expect("set").evict(&[secret]);
             Ok(record.map(Slow))
         }
@@ -411,7 +418,15 @@ async fn a_fill_that_began_before_a_change_is_not_kept() {
     let app = app().await;
     let workspace = app.workspace("Acme").await;
     let (_, key) = app.key(&workspace, "POS", &["customers:read"]).await;
-    let cache = CACHE.get_or_init(|| SecretCache::new(&app.state.db));
+    let cache = CACHE.get_or_init(|| {
+        let state = &app.state;
+        let loader = Loader::new(
+            state.profile.clone(),
+            state.clock.clone(),
+            state.limits.clone(),
+        );
+        SecretCache::new(&state.db, loader)
+    });
     let hash = crate::keys::secret::PlainKey::parse(&key, &app.state.profile)
         .expect("sound")
         .hash(&app.state.peppers);

@@ -14,8 +14,9 @@ use serde_json::{Value, json};
 
 use super::{
     credential::bearer_token,
-    door::{self, Seen},
-    judge::{Code, Facts, KeyRecord, Needs, Resource, Verdict, judge, trace},
+    door::{self, Call, Seen},
+    judge::{Code, Facts, KeyRecord, Needs, Resource, Step, Verdict, judge, trace},
+    limit::Left,
     scope::Asked,
 };
 use crate::{
@@ -23,7 +24,7 @@ use crate::{
     error::UiErrorKind,
     keys::allow::host_of_origin,
     profiles::Profile,
-    server::{error::AppError, request_id, state::AppState},
+    server::{clock::Millis, error::AppError, request_id, state::AppState},
     usage::buffer::Door,
 };
 
@@ -126,21 +127,50 @@ pub async fn handle(
         needs: asked.as_ref().map_or(Needs::Nothing, Needs::Scope),
     };
     let now = state.clock.now();
-    let verdict = judge(&key, &facts, now);
     if question.dry_run {
-        let mut answer = known(verdict, &key, &facts);
-        answer["trace"] = json!(trace(&key, &facts, now));
-        return Ok(sent(answer));
+        return Ok(sent(outlook(&state, &key, &facts, now).await));
     }
-    let answer = known(verdict, &key, &facts);
-    let seen = Seen {
-        scope: question.scope,
-        ip,
-        ..Seen::default()
+    let call = Call {
+        door: Door::Verify,
+        key: &key,
+        facts: &facts,
+        malformed: false,
+        seen: Seen {
+            scope: question.scope.clone(),
+            ip,
+            ..Seen::default()
+        },
+        started,
     };
-    door::log(&state, Door::Verify, &key, verdict, seen, started.elapsed())
+    let mut decision = door::decide(&state, call)
+        .await
         .map_err(|_| unavailable())?;
-    Ok(sent(answer))
+    decision.entry.answered(200);
+    Ok(sent(known(decision.verdict, &key, &facts, decision.left)))
+}
+
+/// What would be said, and how it comes to that; nothing is charged or logged.
+async fn outlook(state: &AppState, key: &KeyRecord, facts: &Facts<'_>, now: Millis) -> Value {
+    let mut steps = trace(key, facts, now);
+    let mut verdict = judge(key, facts, now);
+    let charge = state.limits.would(door::subject(key), now).await;
+    let left = match &charge {
+        Ok(left) => *left,
+        Err(refused) => refused.left,
+    };
+    if verdict == Verdict::Allowed {
+        match charge {
+            Ok(None) => {}
+            Ok(Some(_)) => steps.push(Step::passed(Code::RateLimited)),
+            Err(refused) => {
+                steps.push(Step::failed(refused.code));
+                verdict = Verdict::Denied(refused.code);
+            }
+        }
+    }
+    let mut answer = known(verdict, key, facts, left);
+    answer["trace"] = json!(steps);
+    answer
 }
 
 /// Whose things the call is about. Where calls of the asked scope name a workspace, one has to be named here too.
@@ -166,18 +196,22 @@ fn verdict_in_json(verdict: Verdict) -> Value {
 }
 
 /// What is answered about a known key, with the facts as they were judged.
-fn known(verdict: Verdict, key: &KeyRecord, facts: &Facts<'_>) -> Value {
+fn known(verdict: Verdict, key: &KeyRecord, facts: &Facts<'_>, left: Option<Left>) -> Value {
     let mut body = verdict_in_json(verdict);
     body["key"] = json!({
-        "id": key.id,
-        "label": key.label,
-        "workspace_id": key.workspace_id,
-        "environment": key.environment,
-        "scopes": key.scopes,
+        "id": &*key.id,
+        "label": &*key.label,
+        "workspace_id": &*key.workspace_id,
+        "environment": &*key.environment,
+        "scopes": &*key.scopes,
         // RFC 3339, as everywhere outside the database.
         "expires_at": key.expires_at.and_then(|at| jiff::Timestamp::from_millisecond(at).ok()).map(|at| at.to_string()),
         "meta": key.meta.iter().map(|(name, value)| (name.clone(), json!(value))).collect::<serde_json::Map<_, _>>(),
     });
+    if let Some(left) = left {
+        body["ratelimit"] =
+            json!({ "limit": left.limit, "remaining": left.remaining, "reset": left.reset });
+    }
     if let Some(ip) = facts.ip {
         body["detected_ip"] = json!(ip);
     }

@@ -184,10 +184,10 @@ on_both_engines! {
         app.clock.advance(SECOND);
         let row = |ip: &str| RequestRow {
             id: app.state.rng.id("req", app.clock.now()),
-            workspace_id: workspace.clone(),
-            environment: "sandbox".to_owned(),
-            key_id: id.clone(),
-            secret_id: Some(secret.clone()),
+            workspace_id: workspace.as_str().into(),
+            environment: "sandbox".into(),
+            key_id: id.as_str().into(),
+            secret_id: Some(secret.as_str().into()),
             at: app.clock.now(),
             door: Door::Gateway,
             code: "VALID",

@@ -346,6 +346,7 @@ fn offered<'a>(state: &'a AppState, tier: &str) -> Result<&'a Tier, AppError> {
 
 async fn approved(tx: &mut Tx, state: &AppState, row: &RequestRow) -> Result<(), AppError> {
     store::end_others(tx, &row.workspace_id, &row.id).await?;
+    admin::ops::keys_changed(tx, &row.workspace_id, state.clock.now()).await?;
     let data = json!({ "request_id": row.id, "tier": row.tier });
     outbox::enqueue(
         tx,

@@ -51,6 +51,9 @@ pub struct Profile {
     pub currencies: Vec<Currency>,
     #[serde(default)]
     pub tiers: Vec<Tier>,
+    /// Whether a tier's rate is each key's own, or that of all keys of a workspace together.
+    #[serde(default)]
+    pub limit_counts: LimitCounts,
     /// In force before any was asked for; none if no plan is.
     pub default_tier: Option<String>,
     /// No key is made before a plan is in force.
@@ -76,6 +79,15 @@ pub enum ErrorBody {
     Typed,
     /// `application/problem+json` (RFC 9457) with `code` and `request_id`.
     Problem,
+}
+
+/// What a tier's rate is counted by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LimitCounts {
+    #[default]
+    Key,
+    Account,
 }
 
 /// What a key is made of.

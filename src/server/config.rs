@@ -56,8 +56,13 @@ pub struct Settings {
     /// What is logged: `info`, `debug`, `latchkey=debug,sqlx=warn` …
     #[arg(long, env = "LATCHKEY_LOG", global = true)]
     pub log: Option<String>,
-    /// Not available in this version
-    #[arg(long, env = "LATCHKEY_REDIS_URL", global = true, hide = true)]
+    /// `redis://…`: where several nodes share rates and quotas
+    #[arg(
+        long,
+        env = "LATCHKEY_REDIS_URL",
+        global = true,
+        hide_env_values = true
+    )]
     pub redis_url: Option<String>,
     /// The mail server: `smtps://user:password@host`, or `smtp://…?tls=required`; without it nothing is mailed
     #[arg(long, env = "LATCHKEY_SMTP_URL", global = true, hide_env_values = true)]
@@ -90,6 +95,8 @@ pub struct Config {
     pub smtp_url: Option<String>,
     /// The address that letters are from.
     pub mail_from: String,
+    /// Where nodes share their limits. It may hold a password.
+    pub redis_url: Option<String>,
     /// Whether anything stands behind the gateway; `serve` asks for it.
     pub gateway: bool,
     /// The demo's sign-ins are shown, its pages for looking at pieces are there, and only loopback is listened on.
@@ -109,7 +116,6 @@ impl Config {
             Err(error) => return Err(format!("{FILE}: {error}")),
         };
         for (name, value) in [
-            ("LATCHKEY_REDIS_URL", given.redis_url.or(file.redis_url)),
             (
                 "LATCHKEY_WEBHOOK_ALLOW",
                 given.webhook_allow.or(file.webhook_allow),
@@ -198,6 +204,10 @@ impl Config {
             log: given.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
             smtp_url,
             mail_from,
+            redis_url: given
+                .redis_url
+                .or(file.redis_url)
+                .filter(|url| !url.is_empty()),
             gateway,
             demo,
         };

@@ -7,7 +7,7 @@ pub mod clock;
 pub mod config;
 pub mod error;
 mod headers;
-mod metrics;
+pub mod metrics;
 pub mod page;
 pub mod portal;
 pub mod prefs;

@@ -1,6 +1,6 @@
 //! Start and stop.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, middleware};
 use tokio::{
@@ -22,7 +22,12 @@ use crate::{
     accounts::{self, factors::passkeys, password::Hasher},
     approvals,
     db::{Db, DbError, follow_changes, installation},
-    gateway::{self, cache::SecretCache},
+    gateway::{
+        self,
+        cache::SecretCache,
+        limit::{self, Limiter},
+        loader::Loader,
+    },
     keys,
     mail::{
         self,
@@ -80,7 +85,7 @@ pub enum Migrate {
 
 /// Opens database, secrets and profile.
 pub async fn open(config: Config, migrate: Migrate) -> Result<Opened, StartError> {
-    let profile = Profile::load(&config.profile).map_err(StartError::Refused)?;
+    let profile = Arc::new(Profile::load(&config.profile).map_err(StartError::Refused)?);
     let failed = |error| StartError::Database {
         url: without_password(&config.database_url),
         error,
@@ -101,10 +106,16 @@ pub async fn open(config: Config, migrate: Migrate) -> Result<Opened, StartError
     let rng = Rng::system();
     let (peppers, sealer) = secrets::load(&db, &config.secrets_file, &rng).await?;
     let (usage, usage_writer) = Buffer::start(db.clone());
+    let limits = match &config.redis_url {
+        Some(url) => Limiter::shared(limit::Shared::new(url).map_err(StartError::Refused)?),
+        None => Limiter::default(),
+    };
+    let loader = Loader::new(profile.clone(), clock.clone(), limits.clone());
     let state = AppState::new(Shared {
         passkeys: passkeys::relying_party(&config, &profile),
-        keys: SecretCache::new(&db),
-        tokens: SecretCache::new(&db),
+        keys: SecretCache::new(&db, loader),
+        limits,
+        tokens: SecretCache::new(&db, ()),
         hasher: Hasher::default(),
         config,
         db,

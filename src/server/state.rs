@@ -13,7 +13,7 @@ use crate::{
     accounts::password::Hasher,
     admin::tokens::ServiceToken,
     db::Db,
-    gateway::{cache::SecretCache, judge::KeyRecord},
+    gateway::{cache::SecretCache, judge::KeyRecord, limit::Limiter},
     profiles::Profile,
     usage::buffer::Buffer,
 };
@@ -29,11 +29,12 @@ pub struct Shared {
     pub rng: Rng,
     pub peppers: Peppers,
     pub sealer: Sealer,
-    pub profile: Profile,
+    pub profile: Arc<Profile>,
     /// Who passkeys are made for; none where the portal is reached by an IP address.
     pub passkeys: Option<Webauthn>,
     pub hasher: Hasher,
     pub keys: SecretCache<KeyRecord>,
+    pub limits: Limiter,
     pub tokens: SecretCache<ServiceToken>,
     pub usage: Buffer,
 }

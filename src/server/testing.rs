@@ -1,6 +1,9 @@
 //! The whole application over a database of its own, for tests that go through its routers.
 
-use std::{net::SocketAddr, sync::LazyLock};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, LazyLock},
+};
 
 use axum::{
     Router,
@@ -27,7 +30,7 @@ use crate::{
     },
     admin, audit,
     db::testing::TestDb,
-    gateway::cache::SecretCache,
+    gateway::{cache::SecretCache, limit::Limiter, loader::Loader},
     keys::policy::{self, NewKey, Wanted},
     mail::{self, Letter},
     profiles::{CurrencyKind, Profile},
@@ -112,11 +115,15 @@ impl TestApp {
         let config = Config::resolve(Settings::default(), true).expect("defaults resolve");
         let db = test.db.clone();
         let (usage, _) = Buffer::start(db.clone());
+        let profile = Arc::new(profile);
+        let limits = Limiter::default();
+        let loader = Loader::new(profile.clone(), clock.clone(), limits.clone());
         let state = AppState::new(Shared {
             passkeys: passkeys::relying_party(&config, &profile),
             config,
-            keys: SecretCache::new(&db),
-            tokens: SecretCache::new(&db),
+            keys: SecretCache::new(&db, loader),
+            limits,
+            tokens: SecretCache::new(&db, ()),
             db,
             clock: clock.clone(),
             rng: Rng::system(),

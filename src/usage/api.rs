@@ -156,7 +156,13 @@ pub async fn request_detail(id: String) -> Result<RequestDetail, UiError> {
         )
         .await?;
         let mut decided = false;
-        let trace = judge::order()
+        // What only some requests are asked stands there if it decided.
+        let deciding = |code: &Code| code.as_str() == row.code;
+        let trace = judge::BEFORE
+            .into_iter()
+            .filter(deciding)
+            .chain(judge::order())
+            .chain(judge::AFTER.into_iter().filter(deciding))
             .map(|code| {
                 let code = code.as_str().to_owned();
                 // What could not be read was refused before its scope was looked at.

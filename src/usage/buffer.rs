@@ -2,7 +2,7 @@
 //!
 //! A request's row is durable within [`WINDOW`] of its answer. If the database cannot take rows, judging goes on
 //! until the oldest unwritten one is [`MAX_UNWRITTEN`] old, and then stops ([`Buffer::accepts`]): no request passes
-//! that would leave no trace. A full channel stops it at once.
+//! that would leave no trace. A full channel slows requests down, then stops them.
 
 use std::{
     collections::HashMap,
@@ -13,7 +13,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::{
+    sync::mpsc::{self, OwnedPermit, error::TrySendError},
+    task::JoinHandle,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -22,9 +25,11 @@ use crate::{
 };
 
 /// What a crash may lose of requests that carry no amount.
-const WINDOW: Duration = Duration::from_millis(100);
+const WINDOW: Duration = Duration::from_millis(250);
 /// Beyond this age of the oldest unwritten row nothing more is judged.
 const MAX_UNWRITTEN: Millis = 2 * SECOND;
+/// How long a request waits for its place in a full channel before it is refused.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// Rows that may wait. At 50 000 requests a second this is more than the window holds.
 const CAPACITY: usize = 16_384;
 /// Rows in one transaction at most.
@@ -34,11 +39,11 @@ const GROUP: usize = 2_000;
 #[derive(Clone, Debug)]
 pub struct RequestRow {
     pub id: String,
-    pub workspace_id: String,
-    pub environment: String,
-    pub key_id: String,
+    pub workspace_id: Arc<str>,
+    pub environment: Arc<str>,
+    pub key_id: Arc<str>,
     /// Which of the key's secrets it carried.
-    pub secret_id: Option<String>,
+    pub secret_id: Option<Arc<str>>,
     pub at: Millis,
     pub door: Door,
     pub code: &'static str,
@@ -57,13 +62,17 @@ pub struct RequestRow {
 pub enum Door {
     Gateway,
     Verify,
+    ForwardAuth,
 }
 
 impl Door {
+    pub const ALL: [Self; 3] = [Self::Gateway, Self::Verify, Self::ForwardAuth];
+
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Gateway => "gateway",
             Self::Verify => "verify",
+            Self::ForwardAuth => "forward-auth",
         }
     }
 }
@@ -75,6 +84,16 @@ pub struct Buffer {
     /// nothing waits. Only the writer sets it.
     oldest: Arc<AtomicI64>,
     finish: CancellationToken,
+}
+
+/// Room for one row, so that a request which was let through is never without one.
+pub struct Place(OwnedPermit<RequestRow>);
+
+impl Place {
+    /// Hands over the row.
+    pub fn fill(self, row: RequestRow) {
+        self.0.send(row);
+    }
 }
 
 /// The queue was full, so the request must not pass.
@@ -109,9 +128,16 @@ impl Buffer {
         now.saturating_sub(self.oldest.load(Ordering::Relaxed)) < MAX_UNWRITTEN
     }
 
-    /// Hands over a row without waiting.
-    pub fn push(&self, row: RequestRow) -> Result<(), Full> {
-        self.rows.try_send(row).map_err(|_| Full)
+    /// A place for the row of a request that is being answered.
+    pub async fn place(&self) -> Result<Place, Full> {
+        match self.rows.clone().try_reserve_owned() {
+            Ok(place) => return Ok(Place(place)),
+            Err(TrySendError::Closed(_)) => return Err(Full),
+            Err(TrySendError::Full(rows)) => {
+                let place = tokio::time::timeout(PATIENCE, rows.reserve_owned()).await;
+                place.ok().and_then(Result::ok).map(Place).ok_or(Full)
+            }
+        }
     }
 }
 
@@ -175,9 +201,9 @@ pub async fn store(db: &Db, rows: &[RequestRow]) -> Result<(), DbError> {
              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
              on conflict (id) do nothing",
             &row.id,
-            &row.workspace_id,
-            &row.environment,
-            &row.key_id,
+            &*row.workspace_id,
+            &*row.environment,
+            &*row.key_id,
             row.at,
             row.door.as_str(),
             row.code,
@@ -196,14 +222,14 @@ pub async fn store(db: &Db, rows: &[RequestRow]) -> Result<(), DbError> {
         }
         *hours
             .entry((
-                &row.workspace_id,
-                &row.environment,
-                &row.key_id,
+                &*row.workspace_id,
+                &*row.environment,
+                &*row.key_id,
                 row.at / HOUR,
                 row.code,
             ))
             .or_default() += 1;
-        let newest = last.entry(&row.key_id).or_insert(row);
+        let newest = last.entry(&*row.key_id).or_insert(row);
         if newest.at <= row.at {
             *newest = row;
         }
@@ -235,7 +261,7 @@ pub async fn store(db: &Db, rows: &[RequestRow]) -> Result<(), DbError> {
              where id = $3 and (last_used_at is null or last_used_at <= $1)",
             row.at,
             row.ip.as_deref(),
-            &row.key_id
+            &*row.key_id
         )?;
     }
     tx.commit().await

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     accounts::Viewer,
     frame::{self, Head, Here, framed, loaded},
+    gateway::judge,
     keys::page::plate,
     ui::{
         badge::{Badge, Shape, Tone},
@@ -233,8 +234,11 @@ fn logs_page(here: &Here, filter: &RequestFilter, requests: &Requests) -> AnyVie
     ];
     let mut codes = vec![Choice::new("", "Any code")];
     codes.extend(
-        crate::gateway::judge::order()
-            .chain([crate::gateway::judge::Code::BadRequest])
+        judge::BEFORE
+            .into_iter()
+            .chain(judge::order())
+            .chain(judge::AFTER)
+            .chain([judge::Code::BadRequest])
             .map(|code| Choice::new(code.as_str(), code.as_str())),
     );
     let content = if !requests.rows.is_empty() {

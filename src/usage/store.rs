@@ -5,6 +5,7 @@ use sqlx::FromRow;
 use super::types::RequestFilter;
 use crate::{
     db::{DbError, Reader},
+    gateway::judge::VALID,
     server::clock::{HOUR, MINUTE, Millis},
 };
 
@@ -53,6 +54,24 @@ pub async fn find(
         workspace_id,
         id
     )
+}
+
+/// Requests of a workspace that were let through since the beginning of an hour.
+pub async fn let_through_since(
+    reader: &mut Reader,
+    workspace_id: &str,
+    since: Millis,
+) -> Result<i64, DbError> {
+    let (requests,): (i64,) = crate::fetch_one!(
+        reader,
+        (i64,),
+        "select cast(coalesce(sum(requests), 0) as bigint) from usage_hours
+         where workspace_id = $1 and hour >= $2 and code = $3",
+        workspace_id,
+        since / HOUR,
+        VALID
+    )?;
+    Ok(requests)
 }
 
 /// Requests of an environment, newest first; ids sort by time.

@@ -120,10 +120,12 @@ impl Traffic<'_> {
         };
         Some(RequestRow {
             id: self.state.rng.id("req", at),
-            workspace_id: key.workspace_id.clone(),
-            environment: key.environment.clone(),
-            key_id: key.id.clone(),
-            secret_id: self.secret(at, dice).map(|secret| secret.id.clone()),
+            workspace_id: key.workspace_id.as_str().into(),
+            environment: key.environment.as_str().into(),
+            key_id: key.id.as_str().into(),
+            secret_id: self
+                .secret(at, dice)
+                .map(|secret| secret.id.as_str().into()),
             at,
             door: if verify { Door::Verify } else { Door::Gateway },
             code: denied.map_or(VALID, Code::as_str),

@@ -6,7 +6,10 @@ use leptos::prelude::*;
 use leptos_router::params::ParamsMap;
 
 use crate::{
-    gateway::judge::{self, Code, Facts, KeyRecord, Needs, Resource},
+    gateway::{
+        judge::{self, Code, Facts, KeyRecord, Needs, Resource},
+        limit::Rates,
+    },
     keys::{
         allow::{Guard, ListKind, host_of_origin},
         store::KeyRow,
@@ -74,7 +77,14 @@ impl Trial {
             .collect();
         let failed = made.iter().find(|step| !step.ok).map(|step| step.check);
         Some(Self {
-            sentence: sentence(key, &record.guard, failed, ip, &origin, host.as_deref()),
+            sentence: sentence(
+                key,
+                record.guard.as_deref().unwrap_or(&Guard::default()),
+                failed,
+                ip,
+                &origin,
+                host.as_deref(),
+            ),
             address,
             origin,
             wrong: None,
@@ -87,20 +97,21 @@ impl Trial {
 fn record(key: &KeyRow, suspended: bool, now: Millis) -> KeyRecord {
     let state = key.state(now);
     KeyRecord {
-        id: key.id.clone(),
-        workspace_id: key.workspace_id.clone(),
-        environment: key.environment.clone(),
-        label: key.label.clone(),
-        scopes: key.terms().scopes,
+        id: key.id.as_str().into(),
+        workspace_id: key.workspace_id.as_str().into(),
+        environment: key.environment.as_str().into(),
+        label: key.label.as_str().into(),
+        scopes: key.terms().scopes.into(),
         requested: matches!(state, KeyState::Requested | KeyState::Approved),
         disabled: state == KeyState::Disabled,
         revoked: state.has_ended() && state != KeyState::Expired,
         expires_at: key.expires_at,
         workspace_suspended: suspended,
-        guard: Guard::from_json(&key.allow),
-        secret_id: String::new(),
+        guard: Some(Box::new(Guard::from_json(&key.allow))),
+        secret_id: "".into(),
         secret_ends_at: None,
-        meta: Vec::new(),
+        meta: Box::default(),
+        rates: Rates::default(),
     }
 }
 

@@ -1,0 +1,243 @@
+//! Refusals as their sender is told them, in the style of the profile, and what every answer says of the rate.
+
+use std::time::Duration;
+
+use axum::{
+    Json,
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts},
+    response::{IntoResponse, Response},
+};
+use serde_json::{Value, json};
+
+use super::{
+    credential,
+    form::Form,
+    judge::{Code, Facts},
+    limit::Left,
+};
+use crate::{
+    profiles::{ErrorBody, Profile},
+    server::{clock::Millis, request_id},
+};
+
+/// Why a request does not pass, as its sender is told.
+pub struct Refusal {
+    pub code: Code,
+    pub message: String,
+    /// The host that it was made from, where that is the reason.
+    pub domain: Option<String>,
+    /// After this long it may be tried again.
+    pub wait: Option<Duration>,
+    /// What is left of its key's rate, if the key is known.
+    pub left: Option<Left>,
+}
+
+impl Refusal {
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            domain: None,
+            wait: None,
+            left: None,
+        }
+    }
+
+    /// The whole answer.
+    pub fn answer(&self, style: ErrorBody, now: Millis) -> Response {
+        let code = self.code;
+        let status =
+            StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = body(style, self, &request_id::current());
+        let mut response = (status, Json(body)).into_response();
+        let headers = response.headers_mut();
+        if style == ErrorBody::Problem {
+            headers.insert(
+                header::CONTENT_TYPE,
+                HeaderValue::from_static("application/problem+json"),
+            );
+        }
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if status == StatusCode::UNAUTHORIZED {
+            // RFC 9110 §11.6.1 asks for a challenge with every 401.
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(wait) = self.wait {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds_up(wait)));
+        }
+        if let Some(left) = self.left {
+            say_left(headers, left, now);
+        }
+        response
+    }
+}
+
+/// Whole seconds, at least one, after which it has passed.
+pub fn seconds_up(wait: Duration) -> u64 {
+    (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
+}
+
+const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
+const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
+const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
+const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const STANDING: HeaderName = HeaderName::from_static("ratelimit");
+
+/// Says what is left, in the names that everybody knows and in those of the IETF (draft-ietf-httpapi-ratelimit-headers).
+pub fn say_left(headers: &mut HeaderMap, left: Left, now: Millis) {
+    headers.insert(LIMIT, HeaderValue::from(left.limit));
+    headers.insert(REMAINING, HeaderValue::from(left.remaining));
+    headers.insert(RESET, HeaderValue::from(left.reset));
+    let policy = format!("\"default\";q={};w=60", left.limit);
+    let seconds = (left.reset - now.div_euclid(1000)).max(0);
+    let standing = format!("\"default\";r={};t={seconds}", left.remaining);
+    for (name, text) in [(POLICY, policy), (STANDING, standing)] {
+        if let Ok(value) = HeaderValue::from_str(&text) {
+            headers.insert(name, value);
+        }
+    }
+}
+
+/// What somebody is told whose key was not found, in the request or at all.
+pub fn unknown_in_words(code: Code, request: &Parts, form: &Form, profile: &Profile) -> String {
+    let places = profile.credential.in_words();
+    match code {
+        Code::MissingCredential => match credential::misplaced(request, form, profile) {
+            Some(place) => format!("An API key in {place} is not accepted. Send it in {places}."),
+            None => format!("No API key was sent. Send it in {places}."),
+        },
+        Code::SignatureRequired if request.headers.contains_key("signature-input") => {
+            "Signed requests are not available in this version.".to_owned()
+        }
+        Code::SignatureRequired => match credential::misplaced(request, form, profile) {
+            Some(place) => {
+                format!(
+                    "An API key in {place} is not accepted. Prove that you hold it with {places}."
+                )
+            }
+            None => {
+                format!("No API key was named. Name it and prove that you hold it with {places}.")
+            }
+        },
+        Code::AmbiguousCredential => {
+            format!("More than one API key was sent. Send one, in {places}.")
+        }
+        Code::Malformed => {
+            "That is not a whole API key: a character is missing or mistyped.".to_owned()
+        }
+        Code::NotFound => "There is no such API key.".to_owned(),
+        _ => "The API key cannot be checked at this moment. Try again.".to_owned(),
+    }
+}
+
+/// What the holder of a known key is told; no more than such a one may know.
+pub fn message(code: Code, facts: &Facts<'_>, scope: Option<&str>) -> String {
+    let text = match code {
+        Code::PendingApproval => "This API key was not approved yet.",
+        Code::Disabled => "This API key is turned off.",
+        Code::Revoked => "This API key was revoked.",
+        Code::Expired => "This API key has expired.",
+        Code::EnvironmentMismatch => "This API key belongs to another environment.",
+        Code::WorkspaceSuspended => "The account of this API key is suspended.",
+        Code::IpNotAllowed => {
+            return match facts.ip {
+                Some(ip) => {
+                    format!("This API key is restricted to addresses, and {ip} is not one of them.")
+                }
+                None => {
+                    "This API key is restricted to addresses, and yours is not known.".to_owned()
+                }
+            };
+        }
+        // The words of RukkyHub, which its customers' programs know.
+        Code::OriginRequired => "This check needs an Origin (browser) or X-API-ORIGIN header",
+        Code::OriginNotAllowed => "API key is restricted to whitelisted domains.",
+        Code::ResourceMismatch => {
+            "This API key belongs to another account than the one that the call is about."
+        }
+        Code::InsufficientScope => {
+            return match scope {
+                Some(scope) => {
+                    format!("This call needs the scope {scope}, which this API key lacks.")
+                }
+                None => "No API key may make this call.".to_owned(),
+            };
+        }
+        Code::RateLimited => "Too many requests. Wait as long as Retry-After says.",
+        Code::UsageExceeded => {
+            "This month's requests are used up. More come with the next month, or with another plan."
+        }
+        Code::SignatureInvalid => "The signature does not hold for this request.",
+        Code::TimestampSkew => "The signature's time is too far from now.",
+        Code::NonceReplayed => "This nonce was used before. Sign each request anew.",
+        Code::CurrencyNotAllowed => "This API key may not move that currency.",
+        Code::TransactionLimitExceeded => "The amount is above what this API key may move at once.",
+        Code::DailyVolumeExceeded => "The amount is above what this API key may move today.",
+        Code::BadRequest => "Say one known action in the form field action.",
+        Code::MissingCredential
+        | Code::AmbiguousCredential
+        | Code::Malformed
+        | Code::NotFound
+        | Code::SignatureRequired
+        | Code::Unavailable => "The API key cannot be checked at this moment. Try again.",
+    };
+    text.to_owned()
+}
+
+fn body(style: ErrorBody, refusal: &Refusal, request_id: &str) -> Value {
+    let (code, message) = (refusal.code, &refusal.message);
+    match (style, code, &refusal.domain) {
+        // Customers of flat platforms match these two bodies whole.
+        (ErrorBody::Flat, Code::OriginRequired, _) => json!({ "error": message }),
+        (ErrorBody::Flat, Code::OriginNotAllowed, Some(domain)) => {
+            json!({ "error": message, "detected_domain": domain })
+        }
+        (ErrorBody::Flat, ..) => {
+            json!({ "error": message, "code": code.as_str(), "request_id": request_id })
+        }
+        (ErrorBody::Typed, ..) => json!({ "error": {
+            "type": code.error_type(), "code": code.as_str(), "message": message, "request_id": request_id,
+        }}),
+        (ErrorBody::Problem, ..) => json!({
+            "type": "about:blank", "title": message, "status": code.status(), "code": code.as_str(),
+            "request_id": request_id,
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gateway::judge::{Needs, Resource};
+
+    const NOTHING: Facts<'_> = Facts {
+        environment: None,
+        ip: None,
+        origin: None,
+        resource: Resource::Own,
+        needs: Needs::Nothing,
+    };
+
+    #[test]
+    fn flat_platforms_say_of_an_origin_exactly_what_their_page_says() {
+        let told = |code, domain: Option<&str>| {
+            let refusal = Refusal {
+                domain: domain.map(str::to_owned),
+                ..Refusal::new(code, message(code, &NOTHING, None))
+            };
+            body(ErrorBody::Flat, &refusal, "req_1").to_string()
+        };
+        assert_eq!(
+            told(Code::OriginRequired, None),
+            r#"{"error":"This check needs an Origin (browser) or X-API-ORIGIN header"}"#
+        );
+        assert_eq!(
+            told(Code::OriginNotAllowed, Some("evil.example")),
+            r#"{"error":"API key is restricted to whitelisted domains.","detected_domain":"evil.example"}"#
+        );
+        assert_eq!(
+            told(Code::Revoked, None),
+            r#"{"error":"This API key was revoked.","code":"REVOKED","request_id":"req_1"}"#
+        );
+    }
+}

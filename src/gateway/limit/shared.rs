@@ -1,0 +1,197 @@
+//! Rates and quotas that several nodes share: a Lua script in Redis, one round trip a request, by Redis's own clock.
+//!
+//! While Redis does not answer, each node limits by itself, so that a customer may get through as many times as there
+//! are nodes. Money is not touched by that: amounts are kept in the database.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use redis::{
+    Script,
+    aio::{ConnectionManager, ConnectionManagerConfig},
+};
+
+use super::{
+    Left, Metered, Monthly, Pace, Refused, Subject, bucket, quota::month_of, stricter, used_up,
+};
+use crate::{gateway::judge::Code, server::clock::Millis};
+
+/// A request does not wait longer for Redis than this.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// KEYS: a bucket each, then the quota if there is one. ARGV: 1 to take or 0 to look, the number of buckets, for each its
+/// interval and its room in microseconds, then the quota's limit, where it stands if Redis does not know, and the seconds
+/// that it is kept. Answers who refused (0: nobody), now, and when each burst is full again.
+const SCRIPT: &str = r"
+local t = redis.call('TIME')
+local now = t[1] * 1000000 + t[2]
+local take, n = ARGV[1] == '1', tonumber(ARGV[2])
+local answer, refused = {0, now}, 0
+local full = {}
+for i = 1, n do
+  local interval, room = tonumber(ARGV[1 + 2 * i]), tonumber(ARGV[2 + 2 * i])
+  full[i] = math.max(tonumber(redis.call('GET', KEYS[i]) or '0'), now)
+  answer[2 + i] = full[i]
+  if refused == 0 and full[i] + interval - now > room then refused = i end
+end
+if #KEYS > n then
+  local at = 2 * n + 3
+  local used = tonumber(redis.call('GET', KEYS[n + 1]) or ARGV[at + 1])
+  if refused == 0 and used >= tonumber(ARGV[at]) then refused = n + 1 end
+  if take and refused == 0 then
+    redis.call('SET', KEYS[n + 1], string.format('%d', used + 1), 'EX', ARGV[at + 2])
+  end
+end
+if take and refused == 0 then
+  for i = 1, n do
+    answer[2 + i] = full[i] + tonumber(ARGV[1 + 2 * i])
+    redis.call('SET', KEYS[i], string.format('%d', answer[2 + i]), 'PX', math.ceil((answer[2 + i] - now) / 1000) + 1000)
+  end
+end
+answer[1] = refused
+return answer
+";
+
+pub struct Shared {
+    connection: ConnectionManager,
+    script: Script,
+    /// Whether the last request found Redis gone, so that it is said once.
+    gone: AtomicBool,
+}
+
+impl Shared {
+    /// Connects when it is first needed, and again whenever the connection is lost. The error says what is wrong with the
+    /// address.
+    pub fn new(url: &str) -> Result<Self, String> {
+        let wrong = |error: redis::RedisError| format!("LATCHKEY_REDIS_URL: {error}");
+        let client = redis::Client::open(url).map_err(wrong)?;
+        let config = ConnectionManagerConfig::new()
+            .set_connection_timeout(Some(PATIENCE))
+            .set_response_timeout(Some(PATIENCE));
+        Ok(Self {
+            connection: ConnectionManager::new_lazy_with_config(client, config).map_err(wrong)?,
+            script: Script::new(SCRIPT),
+            gone: AtomicBool::new(false),
+        })
+    }
+
+    /// Takes one request; none if Redis does not answer.
+    pub(super) async fn charge(
+        &self,
+        subject: Subject<'_>,
+        now: Millis,
+    ) -> Option<Result<Option<Left>, Refused>> {
+        let answer = self.ask(subject, true, now).await?;
+        let left = answer.left();
+        let refused = match answer.refused {
+            0 => return Some(Ok(left)),
+            refused => refused - 1,
+        };
+        Some(Err(match answer.buckets.get(refused) {
+            Some((pace, full)) => {
+                let wait = full + pace.interval() / 1000
+                    - answer.now
+                    - i64::from(pace.burst.max(1)) * pace.interval() / 1000;
+                Refused {
+                    code: Code::RateLimited,
+                    wait: Duration::from_micros(u64::try_from(wait).unwrap_or_default()),
+                    left,
+                }
+            }
+            None => used_up(left, now),
+        }))
+    }
+
+    /// What is left; none if Redis does not answer.
+    pub(super) async fn left(&self, subject: Subject<'_>) -> Option<Option<Left>> {
+        Some(self.ask(subject, false, 0).await?.left())
+    }
+
+    async fn ask(&self, subject: Subject<'_>, take: bool, now: Millis) -> Option<Answer> {
+        let rates = subject.rates;
+        let metered: Vec<(String, &Metered)> = [
+            (subject.key_id, &rates.key),
+            (subject.workspace_id, &rates.account),
+        ]
+        .into_iter()
+        .filter_map(|(id, metered)| {
+            Some((
+                format!("latchkey:{{{}}}:rate:{id}", subject.workspace_id),
+                metered.as_ref()?,
+            ))
+        })
+        .collect();
+        let mut call = self.script.prepare_invoke();
+        call.arg(u8::from(take)).arg(metered.len());
+        for (name, Metered { pace, .. }) in &metered {
+            let interval = pace.interval() / 1000;
+            call.key(name)
+                .arg(interval)
+                .arg(interval * i64::from(pace.burst.max(1)));
+        }
+        if let (true, Some(monthly)) = (take, &rates.quota) {
+            quota(&mut call, subject.workspace_id, monthly, now);
+        }
+        let mut connection = self.connection.clone();
+        let asked = tokio::time::timeout(PATIENCE, call.invoke_async(&mut connection)).await;
+        let answer: Vec<i64> = match asked {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => return self.gone(&error),
+            Err(late) => return self.gone(&late),
+        };
+        if self.gone.swap(false, Ordering::Relaxed) {
+            tracing::info!("Redis answers again: limits are shared");
+        }
+        let [refused, now, full @ ..] = answer.as_slice() else {
+            return None;
+        };
+        Some(Answer {
+            refused: usize::try_from(*refused).ok()?,
+            now: *now,
+            buckets: metered
+                .iter()
+                .zip(full)
+                .map(|((_, metered), full)| (metered.pace, *full))
+                .collect(),
+        })
+    }
+
+    fn gone(&self, why: &dyn std::fmt::Display) -> Option<Answer> {
+        metrics::counter!("latchkey_redis_failures_total").increment(1);
+        if !self.gone.swap(true, Ordering::Relaxed) {
+            tracing::error!(%why, "Redis does not answer: each node limits by itself until it does");
+        }
+        None
+    }
+}
+
+fn quota(
+    call: &mut redis::ScriptInvocation<'_>,
+    workspace_id: &str,
+    monthly: &Monthly,
+    now: Millis,
+) {
+    let (begins, ends) = month_of(now);
+    call.key(format!("latchkey:{{{workspace_id}}}:quota:{begins}"))
+        .arg(monthly.limit)
+        .arg(monthly.used.used(now))
+        .arg((ends - now) / 1000 + 86_400);
+}
+
+/// What Redis said; microseconds.
+struct Answer {
+    refused: usize,
+    now: i64,
+    buckets: Vec<(Pace, i64)>,
+}
+
+impl Answer {
+    fn left(&self) -> Option<Left> {
+        self.buckets
+            .iter()
+            .map(|(pace, full)| bucket::left(*pace, full * 1000, self.now * 1000))
+            .fold(None, |one, other| stricter(one, Some(other)))
+    }
+}

@@ -1,0 +1,147 @@
+//! From a key's rows to the record that it is judged by.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use super::{
+    cache::Cached,
+    judge::KeyRecord,
+    limit::{Limiter, Monthly, Pace, quota::month_of},
+};
+use crate::{
+    db::{DbError, Reader, SecretHash},
+    keys::{allow::Guard, store, types::KeyState},
+    plans,
+    profiles::{Profile, Tier},
+    server::clock::Clock,
+    usage,
+};
+
+/// What a record is made with beside its rows.
+pub struct Loader {
+    profile: Arc<Profile>,
+    clock: Clock,
+    limits: Limiter,
+    /// What many keys have alike: ids of workspaces, environments, sets of scopes.
+    texts: Shared<str>,
+    scopes: Shared<[String]>,
+}
+
+impl Loader {
+    pub fn new(profile: Arc<Profile>, clock: Clock, limits: Limiter) -> Self {
+        Self {
+            profile,
+            clock,
+            limits,
+            texts: Shared::default(),
+            scopes: Shared::default(),
+        }
+    }
+
+    fn text(&self, text: &str) -> Arc<str> {
+        self.texts.get(text, || text.into())
+    }
+
+    /// The quota of a workspace, counted from what its log says where nobody has counted yet.
+    async fn monthly(
+        &self,
+        reader: &mut Reader,
+        workspace_id: &str,
+        tier: &Tier,
+    ) -> Result<Option<Monthly>, DbError> {
+        let Some(limit) = tier.monthly else {
+            return Ok(None);
+        };
+        if let Some(known) = self.limits.monthly(workspace_id, limit) {
+            return Ok(Some(known));
+        }
+        let now = self.clock.now();
+        let used = usage::store::let_through_since(reader, workspace_id, month_of(now).0).await?;
+        let used = u64::try_from(used).unwrap_or_default();
+        Ok(Some(self.limits.count_from(workspace_id, limit, used, now)))
+    }
+}
+
+impl Cached for KeyRecord {
+    type Source = Loader;
+
+    async fn load(
+        loader: &Loader,
+        reader: &mut Reader,
+        secret: SecretHash,
+    ) -> Result<Option<Self>, DbError> {
+        let row = store::find_for_verify(reader, secret).await?;
+        let Some(row) = row else { return Ok(None) };
+        let profile = &loader.profile;
+        // A word that this version does not know lets nothing through.
+        let state = KeyState::parse(&row.state).unwrap_or(KeyState::Revoked);
+        let account = plans::store::in_force(reader, &row.workspace_id)
+            .await?
+            .and_then(|id| profile.tier(&id))
+            .or_else(|| profile.tier(profile.default_tier.as_deref()?));
+        let own = row.tier.as_deref().and_then(|id| profile.tier(id));
+        let mut rates = profile.limit_counts.rates(
+            &loader.limits,
+            (&row.id, &row.workspace_id),
+            own.map(Pace::of),
+            account.map(Pace::of),
+        );
+        if let Some(tier) = account {
+            rates.quota = loader.monthly(reader, &row.workspace_id, tier).await?;
+        }
+        // A list that cannot be read lets nobody in; one that is empty is none.
+        let guard = Some(Guard::from_json(&row.allow)).filter(|guard| *guard != Guard::default());
+        let meta: Vec<(String, String)> = serde_json::from_str(&row.meta).unwrap_or_default();
+        Ok(Some(Self {
+            // Scopes that cannot be read grant nothing.
+            scopes: loader.scopes.get(&row.scopes, || {
+                serde_json::from_str::<Vec<String>>(&row.scopes)
+                    .unwrap_or_default()
+                    .into()
+            }),
+            requested: matches!(state, KeyState::Requested | KeyState::Approved),
+            disabled: state == KeyState::Disabled,
+            revoked: state.has_ended() && state != KeyState::Expired,
+            guard: guard.map(Box::new),
+            meta: meta.into(),
+            secret_id: row.secret_id.into(),
+            secret_ends_at: row.secret_ends_at,
+            expires_at: row.expires_at,
+            workspace_suspended: row.suspended_at.is_some(),
+            id: row.id.into(),
+            workspace_id: loader.text(&row.workspace_id),
+            environment: loader.text(&row.environment),
+            label: row.label.into(),
+            rates,
+        }))
+    }
+}
+
+/// Values that are kept once, by the text that they are read from.
+struct Shared<T: ?Sized>(Mutex<HashMap<Box<str>, Arc<T>>>);
+
+impl<T: ?Sized> Default for Shared<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+/// Beyond this many, those that no key has any more are let go.
+const MANY: usize = 10_000;
+
+impl<T: ?Sized> Shared<T> {
+    fn get(&self, text: &str, make: impl FnOnce() -> Arc<T>) -> Arc<T> {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(value) = kept.get(text) {
+            return value.clone();
+        }
+        if kept.len() >= MANY && kept.len().is_power_of_two() {
+            kept.retain(|_, value| Arc::strong_count(value) > 1);
+        }
+        let value = make();
+        kept.insert(text.into(), value.clone());
+        value
+    }
+}
