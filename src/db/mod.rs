@@ -9,6 +9,7 @@
 mod changes;
 mod error;
 pub mod installation;
+mod node;
 #[cfg(test)]
 pub mod testing;
 
@@ -29,6 +30,7 @@ use sqlx::{
 
 pub use changes::{SecretHash, follow_changes};
 pub use error::{Constraint, DbError};
+pub use node::OnlyNode;
 
 use changes::Changes;
 

@@ -11,6 +11,8 @@ pub mod judge;
 pub mod limit;
 pub mod loader;
 mod origin;
+#[cfg(test)]
+mod rate_tests;
 pub mod routes;
 mod sandbox;
 pub mod scope;

@@ -64,6 +64,9 @@ pub struct Settings {
         hide_env_values = true
     )]
     pub redis_url: Option<String>,
+    /// Let several nodes serve from one Postgres without Redis, each with limits of its own
+    #[arg(long, env = "LATCHKEY_LIMITS_PER_NODE", global = true)]
+    pub limits_per_node: bool,
     /// The mail server: `smtps://user:password@host`, or `smtp://…?tls=required`; without it nothing is mailed
     #[arg(long, env = "LATCHKEY_SMTP_URL", global = true, hide_env_values = true)]
     pub smtp_url: Option<String>,
@@ -97,6 +100,8 @@ pub struct Config {
     pub mail_from: String,
     /// Where nodes share their limits. It may hold a password.
     pub redis_url: Option<String>,
+    /// Several nodes may serve though they share no limits.
+    pub limits_per_node: bool,
     /// Whether anything stands behind the gateway; `serve` asks for it.
     pub gateway: bool,
     /// The demo's sign-ins are shown, its pages for looking at pieces are there, and only loopback is listened on.
@@ -208,6 +213,7 @@ impl Config {
                 .redis_url
                 .or(file.redis_url)
                 .filter(|url| !url.is_empty()),
+            limits_per_node: given.limits_per_node || file.limits_per_node,
             gateway,
             demo,
         };

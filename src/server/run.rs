@@ -21,7 +21,7 @@ use super::{
 use crate::{
     accounts::{self, factors::passkeys, password::Hasher},
     approvals,
-    db::{Db, DbError, follow_changes, installation},
+    db::{Db, DbError, OnlyNode, follow_changes, installation},
     gateway::{
         self,
         cache::SecretCache,
@@ -193,6 +193,7 @@ pub async fn serve(opened: Opened, ready: impl FnOnce(&Config)) -> Result<(), St
         usage_writer,
     } = opened;
     metrics::handle();
+    let _alone = alone(&state).await?;
     let stop = CancellationToken::new();
     let mut servers = JoinSet::new();
     let mut listeners = vec![
@@ -252,6 +253,27 @@ pub async fn serve(opened: Opened, ready: impl FnOnce(&Config)) -> Result<(), St
     Ok(())
 }
 
+/// Refuses to be a second node whose limits the first knows nothing of.
+async fn alone(state: &AppState) -> Result<Option<OnlyNode>, StartError> {
+    let config = &state.config;
+    if config.redis_url.is_some() || config.limits_per_node || !state.db.takes_several_nodes() {
+        return Ok(None);
+    }
+    let claimed = state.db.claim_only_node().await;
+    let claimed = claimed.map_err(|error| StartError::Database {
+        url: without_password(&config.database_url),
+        error,
+    })?;
+    if claimed.is_none() {
+        return Err(StartError::Refused(
+            "another process serves from this database, and each would limit requests by itself: set \
+             LATCHKEY_REDIS_URL on both, so that they share their limits, or start with --limits-per-node"
+                .to_owned(),
+        ));
+    }
+    Ok(claimed)
+}
+
 pub fn gateway_router(state: &AppState) -> Router {
     gateway::routes::router()
         .layer(CatchPanicLayer::new())
@@ -289,6 +311,7 @@ async fn housekeep(state: AppState, stop: CancellationToken) {
         if let Err(error) = upkeep.await {
             tracing::warn!(%error, "what time does to keys and requests could not be written down");
         }
+        state.limits.tidy(state.clock.now());
         metrics::handle().run_upkeep();
         tokio::select! {
             () = tokio::time::sleep(HOUSEKEEPING) => {}

@@ -113,7 +113,7 @@ impl Limiter {
     pub async fn left(&self, subject: Subject<'_>, now: Millis) -> Option<Left> {
         if let Some(shared) = &self.0.shared
             && !subject.rates.is_empty()
-            && let Some(left) = shared.left(subject).await
+            && let Some(left) = shared.left(subject, now).await
         {
             return left;
         }
