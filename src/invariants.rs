@@ -27,7 +27,10 @@ pub fn sources() -> Vec<(String, String)> {
 }
 
 pub fn is_test(name: &str) -> bool {
-    name.ends_with("tests.rs") || name.ends_with("testing.rs") || name == "invariants.rs"
+    name.ends_with("tests.rs")
+        || name.contains("_tests/")
+        || name.ends_with("testing.rs")
+        || name == "invariants.rs"
 }
 
 #[test]

@@ -241,6 +241,8 @@ pub const ROUTES: &[Route] = &[
 /// What the api listener serves. Keys and people are nobody there; a service token is needed or nothing is.
 pub const API_ROUTES: &[Route] = &[
     post("/v1/keys/verify", Access::Service),
+    post("/v1/reservations/{id}/commit", Access::Service),
+    post("/v1/reservations/{id}/release", Access::Service),
     get("/healthz", Access::Anyone),
     get("/readyz", Access::Anyone),
     get("/metrics", Access::Anyone),

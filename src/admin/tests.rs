@@ -282,7 +282,7 @@ async fn demo_is_whole(test: TestDb, profile: &str) {
     );
     assert_eq!(
         keys.iter().any(|key| key.limits().max_daily.is_some()),
-        !app.state.profile.currencies.is_empty()
+        app.state.profile.create.limits
     );
     if let Some(max) = app.state.profile.max_active_keys {
         let alive = keys

@@ -13,7 +13,7 @@ use super::{
     credential,
     form::Form,
     judge::{Code, Facts},
-    limit::Left,
+    limit::{Left, quota::month_of},
 };
 use crate::{
     profiles::{ErrorBody, Profile},
@@ -44,8 +44,8 @@ impl Refusal {
     }
 
     /// The whole answer.
-    pub fn answer(&self, style: ErrorBody, now: Millis) -> Response {
-        let code = self.code;
+    pub fn answer(&self, profile: &Profile, now: Millis) -> Response {
+        let (style, code) = (profile.error_body, self.code);
         let status =
             StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = body(style, self, &request_id::current());
@@ -58,9 +58,11 @@ impl Refusal {
             );
         }
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if status == StatusCode::UNAUTHORIZED {
-            // RFC 9110 §11.6.1 asks for a challenge with every 401.
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        // RFC 9110 §11.6.1 asks for a challenge with every 401.
+        if status == StatusCode::UNAUTHORIZED
+            && let Ok(challenge) = HeaderValue::try_from(profile.credential.challenge(&profile.id))
+        {
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
         if let Some(wait) = self.wait {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds_up(wait)));
@@ -95,6 +97,36 @@ pub fn say_left(headers: &mut HeaderMap, left: Left, now: Millis) {
         if let Ok(value) = HeaderValue::from_str(&text) {
             headers.insert(name, value);
         }
+    }
+}
+
+/// How long a refusal that was asked for says to wait, as the real one would: until one more request is free, or until
+/// the next month.
+pub fn staged_wait(code: Code, left: Option<Left>, now: Millis) -> Option<Duration> {
+    match code {
+        Code::RateLimited => {
+            let limit = u64::from(left.map_or(60, |left| left.limit).max(1));
+            Some(Duration::from_millis(60_000 / limit))
+        }
+        Code::UsageExceeded => {
+            let (_, ends) = month_of(now);
+            Some(Duration::from_millis(
+                u64::try_from(ends - now).unwrap_or(0),
+            ))
+        }
+        _ => None,
+    }
+}
+
+/// What such a refusal says is left: of a rate that it says is used up, nothing.
+pub fn staged_left(code: Code, left: Left, now: Millis) -> Left {
+    match code {
+        Code::RateLimited => Left {
+            remaining: 0,
+            reset: left.reset.max(now.div_euclid(1000) + 1),
+            ..left
+        },
+        _ => left,
     }
 }
 

@@ -10,13 +10,15 @@ use std::{
 use metrics::Counter;
 
 use super::{
+    amount::{Amount, Unread},
     judge::{Code, Facts, KeyRecord, VALID, Verdict, judge},
     limit::{Left, Subject},
+    volume::{self, Answer, Ask, Held, Outcome, Reserving},
 };
 use crate::{
     keys::secret::PlainKey,
-    server::{request_id, state::AppState},
-    usage::buffer::{Door, Place, RequestRow},
+    server::{clock::Millis, error::AppError, request_id, state::AppState},
+    usage::buffer::{Door, Moved, Place, RequestRow},
 };
 
 /// Longest value from outside that is written down; the rest says nothing that a log needs.
@@ -50,8 +52,31 @@ pub struct Call<'a> {
     pub facts: &'a Facts<'a>,
     /// What the call says cannot be understood, once all else is in order.
     pub malformed: bool,
+    pub moves: Moves<'a>,
     pub seen: Seen,
     pub started: Instant,
+}
+
+/// What the call moves.
+pub struct Moves<'a> {
+    /// As it was read, if the call names one.
+    pub amount: Result<Option<Amount>, Unread>,
+    /// A call of this kind moves money: with a key that is limited it has to say how much.
+    pub must_say: bool,
+    /// Under which it may be sent again.
+    pub idempotency_key: Option<&'a str>,
+    /// [`volume::fingerprint`] of the call.
+    pub asked: [u8; 32],
+}
+
+impl Moves<'_> {
+    /// Money stays where it is.
+    pub const NOTHING: Self = Self {
+        amount: Ok(None),
+        must_say: false,
+        idempotency_key: None,
+        asked: [0; 32],
+    };
 }
 
 /// What is logged of a request beside its verdict.
@@ -67,51 +92,195 @@ pub struct Seen {
 /// What becomes of a request.
 pub struct Decision {
     pub verdict: Verdict,
+    /// Why its amount cannot be taken, if that is the reason.
+    pub wrong: Option<String>,
+    /// Its idempotency key stands for another call.
+    pub conflict: bool,
     /// What is left of the rate that bounds the key, if one does.
     pub left: Option<Left>,
     /// After this long a refused charge may be tried again.
     pub wait: Option<Duration>,
+    /// The id of the amount's reservation, and when it lapses.
+    pub reservation: Option<(String, Option<Millis>)>,
     /// The row of a request that was let through; of one that was not it is written already.
     pub entry: Entry,
 }
 
-/// Judges, and charges what is let through. Nothing is taken of a request that is denied. What could not be logged is not
-/// decided.
+impl Decision {
+    fn denied(code: Code, left: Option<Left>, entry: Entry) -> Self {
+        Self {
+            verdict: Verdict::Denied(code),
+            wrong: None,
+            conflict: false,
+            left,
+            wait: None,
+            reservation: None,
+            entry,
+        }
+    }
+}
+
+/// Judges, reserves the amount and charges what is let through, in this order. Nothing is taken of a request that is
+/// denied. What could not be logged is not decided.
 pub async fn decide(state: &AppState, call: Call<'_>) -> Result<Decision, Code> {
-    let Call { door, key, .. } = call;
     let now = state.clock.now();
     let place = state.usage.place().await.map_err(|_| Code::Unavailable)?;
-    let subject = subject(key);
+    let decision = weigh(state, call, place, now).await;
+    if let Err(error) = &decision {
+        tracing::error!(%error, "an amount cannot be reserved");
+    }
+    let mut decision = decision.map_err(|_| Code::Unavailable)?;
+    count(decision.entry.door, decision.verdict);
+    if let Verdict::Denied(code) = decision.verdict {
+        decision.entry.write(code.status());
+    }
+    Ok(decision)
+}
+
+async fn weigh(
+    state: &AppState,
+    call: Call<'_>,
+    place: Place,
+    now: Millis,
+) -> Result<Decision, AppError> {
+    let Call {
+        door, key, moves, ..
+    } = call;
+    let entry = |verdict: Verdict, seen: Seen| Entry {
+        door,
+        place: Some(place),
+        held: None,
+        started: call.started,
+        row: Some(row(door, key, verdict, seen, now)),
+    };
     let verdict = match judge(key, call.facts, now) {
         Verdict::Allowed if call.malformed => Verdict::Denied(Code::BadRequest),
         verdict => verdict,
     };
-    let (verdict, left, wait) = match verdict {
-        Verdict::Allowed => match state.limits.charge(subject, now).await {
-            Ok(left) => (verdict, left, None),
-            Err(refused) => (
-                Verdict::Denied(refused.code),
-                refused.left,
-                Some(refused.wait),
-            ),
-        },
-        Verdict::Denied(_) => (verdict, state.limits.left(subject, now).await, None),
+    let unread = match (verdict, &moves.amount) {
+        (Verdict::Denied(code), _) => Some((code, None)),
+        (_, Err(Unread::Malformed(message))) => Some((Code::BadRequest, Some(message.clone()))),
+        (_, Err(Unread::UnknownCurrency(_))) => Some((Code::CurrencyNotAllowed, None)),
+        (_, Ok(None)) if moves.must_say && volume::bounds(key.limits()) => Some((
+            Code::BadRequest,
+            Some("Say the amount: this API key is limited in what it may move.".to_owned()),
+        )),
+        (_, Ok(_)) => None,
     };
-    count(door, verdict);
-    let mut entry = Entry {
-        place: Some(place),
-        started: call.started,
-        row: Some(row(door, key, verdict, call.seen, now)),
-    };
-    if let Verdict::Denied(code) = verdict {
-        entry.answered(code.status());
+    if let Some((code, wrong)) = unread {
+        let left = state.limits.left(subject(key), now).await;
+        let entry = entry(Verdict::Denied(code), call.seen);
+        return Ok(Decision {
+            wrong,
+            ..Decision::denied(code, left, entry)
+        });
     }
+    let request_id = request_id::current();
+    let reserving = match moves.amount.as_ref().ok().and_then(Option::as_ref) {
+        None => None,
+        Some(amount) => {
+            let ask = Ask {
+                workspace_id: &key.workspace_id,
+                key_id: &key.id,
+                environment: &key.environment,
+                limits: key.limits(),
+                amount,
+                door,
+                request_id: &request_id,
+                idempotency_key: moves.idempotency_key,
+                asked: moves.asked,
+            };
+            match volume::reserve(state, &ask).await? {
+                Answer::Reserved(reserving) => Some((reserving, amount)),
+                Answer::Refused(why) => {
+                    let left = state.limits.left(subject(key), now).await;
+                    let mut entry = entry(Verdict::Denied(why.code()), call.seen);
+                    // Its row is written here, with the word that a limit is reached.
+                    if let Some(mut row) = entry.take_row(why.code().status()) {
+                        row.moved = Some(moved(amount, None));
+                        volume::refused(state, &ask, why, row).await?;
+                    }
+                    return Ok(Decision::denied(why.code(), left, entry));
+                }
+                Answer::Conflict => {
+                    let left = state.limits.left(subject(key), now).await;
+                    let entry = entry(Verdict::Denied(Code::BadRequest), call.seen);
+                    return Ok(Decision {
+                        wrong: Some(
+                            "This idempotency key was used for another call. Use a new one for each call."
+                                .to_owned(),
+                        ),
+                        conflict: true,
+                        ..Decision::denied(Code::BadRequest, left, entry)
+                    });
+                }
+            }
+        }
+    };
+    let left = match state.limits.charge(subject(key), now).await {
+        Ok(left) => left,
+        // What was to be reserved is dropped, and never was.
+        Err(refused) => {
+            let entry = entry(Verdict::Denied(refused.code), call.seen);
+            return Ok(Decision {
+                wait: Some(refused.wait),
+                ..Decision::denied(refused.code, refused.left, entry)
+            });
+        }
+    };
+    let mut entry = entry(Verdict::Allowed, call.seen);
+    let reservation = match reserving {
+        None => None,
+        Some((reserving, amount)) => Some(entry.reserve(state, reserving, amount).await?),
+    };
     Ok(Decision {
-        verdict,
+        verdict: Verdict::Allowed,
+        wrong: None,
+        conflict: false,
         left,
-        wait,
+        wait: None,
+        reservation,
         entry,
     })
+}
+
+/// Whether the judge lets the call through; what would then be reserved and charged is not looked at.
+pub fn would_pass(call: &Call<'_>, now: Millis) -> bool {
+    !call.malformed && judge(call.key, call.facts, now) == Verdict::Allowed
+}
+
+/// Logs a request whose end its sender asked for (see [`super::lab`]). Nothing is reserved or charged.
+pub async fn stage(
+    state: &AppState,
+    call: Call<'_>,
+    verdict: Verdict,
+    status: u16,
+) -> Result<(), Code> {
+    let place = state.usage.place().await.map_err(|_| Code::Unavailable)?;
+    count(call.door, verdict);
+    let mut entry = Entry {
+        door: call.door,
+        place: Some(place),
+        held: None,
+        started: call.started,
+        row: Some(row(
+            call.door,
+            call.key,
+            verdict,
+            call.seen,
+            state.clock.now(),
+        )),
+    };
+    entry.write(status);
+    Ok(())
+}
+
+fn moved(amount: &Amount, reservation_id: Option<String>) -> Moved {
+    Moved {
+        amount: amount.value,
+        currency: amount.currency.clone(),
+        reservation_id,
+    }
 }
 
 /// What a request of this key is charged to.
@@ -123,29 +292,93 @@ pub fn subject(key: &KeyRecord) -> Subject<'_> {
     }
 }
 
-/// The row of a request, which is handed to the log once it is known how the request was answered; at the latest when
-/// whoever asked has gone.
+/// The row of a request, which is written once it is known how the request was answered; at the latest when whoever asked
+/// has gone.
 #[must_use]
 pub struct Entry {
+    door: Door,
     place: Option<Place>,
     row: Option<RequestRow>,
+    /// The amount that is to be settled with it.
+    held: Option<(AppState, Held)>,
     started: Instant,
 }
 
 impl Entry {
-    /// Notes the status that the request was answered with.
-    pub fn answered(&mut self, status: u16) {
-        if let (Some(place), Some(mut row)) = (self.place.take(), self.row.take()) {
-            row.status = status;
-            row.latency_us = i64::try_from(self.started.elapsed().as_micros()).unwrap_or(i64::MAX);
+    /// Makes the reservation durable. What verify reserves its asker settles, so that the row is written at once.
+    async fn reserve(
+        &mut self,
+        state: &AppState,
+        reserving: Reserving,
+        amount: &Amount,
+    ) -> Result<(String, Option<Millis>), AppError> {
+        let reservation = (reserving.id().to_owned(), reserving.lapses_at);
+        let moved = moved(amount, Some(reservation.0.clone()));
+        if self.door == Door::Verify {
+            let row = self.take_row(200).map(|row| RequestRow {
+                moved: Some(moved),
+                ..row
+            });
+            let _ = reserving.keep(row).await?;
+        } else {
+            if let Some(row) = &mut self.row {
+                row.moved = Some(moved);
+            }
+            self.held = Some((state.clone(), reserving.keep(None).await?));
+        }
+        Ok(reservation)
+    }
+
+    fn take_row(&mut self, status: u16) -> Option<RequestRow> {
+        let mut row = self.row.take()?;
+        row.status = status;
+        row.latency_us = i64::try_from(self.started.elapsed().as_micros()).unwrap_or(i64::MAX);
+        Some(row)
+    }
+
+    /// Hands over the row of a request that moves nothing.
+    fn write(&mut self, status: u16) {
+        if let Some(row) = self.take_row(status)
+            && let Some(place) = self.place.take()
+        {
             place.fill(row);
         }
+    }
+
+    /// Notes how the request ended and what status its sender is told. Of one that moves an amount both are durable
+    /// before this returns; if they cannot be, it must not be answered as if they were.
+    pub async fn settle(mut self, outcome: Outcome, status: u16) -> Result<(), Code> {
+        if let Some((state, held)) = self.held.take()
+            && let Some(row) = self.take_row(status)
+        {
+            return held.settle(&state, outcome, row).await.map_err(|error| {
+                tracing::error!(%error, "an amount cannot be settled; it stays counted");
+                Code::Unavailable
+            });
+        }
+        self.write(status);
+        Ok(())
     }
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        self.answered(GONE);
+        match (self.held.take(), self.take_row(GONE)) {
+            (Some((state, held)), Some(row)) => {
+                // Whoever asked has gone, and with them this task.
+                tokio::spawn(async move {
+                    if let Err(error) = held.settle(&state, Outcome::Lost, row).await {
+                        tracing::error!(%error, "an amount cannot be settled; it stays counted");
+                    }
+                });
+            }
+            (None, Some(row)) => {
+                if let Some(place) = self.place.take() {
+                    place.fill(row);
+                }
+            }
+            (_, None) => {}
+        }
     }
 }
 
@@ -166,6 +399,7 @@ fn row(door: Door, key: &KeyRecord, verdict: Verdict, seen: Seen, now: i64) -> R
         ip: seen.ip.map(|ip| ip.to_string()),
         agent: seen.agent.map(kept),
         latency_us: 0,
+        moved: None,
     }
 }
 

@@ -30,21 +30,26 @@ pub struct Repeated;
 impl Form {
     /// Reads the body if it is a form; any other body has no fields and is left alone.
     pub async fn read(headers: &HeaderMap, body: Body) -> Result<Self, Unreadable> {
+        Ok(Self::read_keeping(headers, body).await?.0)
+    }
+
+    /// The same, and gives the body on as it came.
+    pub async fn read_keeping(headers: &HeaderMap, body: Body) -> Result<(Self, Body), Unreadable> {
         let Some(kind) = headers.get(header::CONTENT_TYPE) else {
-            return Ok(Self::default());
+            return Ok((Self::default(), body));
         };
         // RFC 9110 §8.3.1: the type's case does not matter, parameters follow a semicolon.
         let essence = kind.to_str().unwrap_or_default().split(';').next();
         let is = |name: &str| essence.is_some_and(|kind| kind.trim().eq_ignore_ascii_case(name));
         if is("application/x-www-form-urlencoded") {
             let bytes = buffered(body).await?;
-            Ok(Self(
-                url::form_urlencoded::parse(&bytes).into_owned().collect(),
-            ))
+            let fields = url::form_urlencoded::parse(&bytes).into_owned().collect();
+            Ok((Self(fields), Body::from(bytes)))
         } else if is("multipart/form-data") {
-            multipart(kind, buffered(body).await?).await
+            let bytes = buffered(body).await?;
+            Ok((multipart(kind, bytes.clone()).await?, Body::from(bytes)))
         } else {
-            Ok(Self::default())
+            Ok((Self::default(), body))
         }
     }
 
@@ -69,7 +74,8 @@ impl Form {
     }
 }
 
-async fn buffered(body: Body) -> Result<Bytes, Unreadable> {
+/// The whole of a body that is no longer than forms are.
+pub async fn buffered(body: Body) -> Result<Bytes, Unreadable> {
     match timeout(PATIENCE, to_bytes(body, MAX_BODY)).await {
         Ok(Ok(bytes)) => Ok(bytes),
         // A body that breaks off or trickles in for ever is answered like one that is too long.

@@ -12,7 +12,10 @@ use super::{
     scope::{self, Asked},
 };
 use crate::{
-    keys::allow::{Guard, ListKind},
+    keys::{
+        allow::{Guard, ListKind},
+        terms::Limits,
+    },
     server::clock::Millis,
 };
 
@@ -42,9 +45,23 @@ pub struct KeyRecord {
     pub meta: Box<[(String, String)]>,
     /// What its requests are charged to.
     pub rates: Rates,
+    /// What amounts it may move; none if any.
+    pub limits: Option<Box<Limits>>,
 }
 
+/// Those of a key that has none.
+static NO_LIMITS: Limits = Limits {
+    kind: None,
+    currency: None,
+    max_amount: None,
+    max_daily: None,
+};
+
 impl KeyRecord {
+    pub fn limits(&self) -> &Limits {
+        self.limits.as_deref().unwrap_or(&NO_LIMITS)
+    }
+
     /// Whether it matters from where a request comes.
     pub fn binds(&self, kind: ListKind) -> bool {
         self.guard.as_ref().is_some_and(|guard| guard.binds(kind))
@@ -397,6 +414,7 @@ mod tests {
             secret_ends_at: None,
             meta: Box::default(),
             rates: Rates::default(),
+            limits: None,
             expires_at: Some(100),
             workspace_suspended: false,
             guard: None,

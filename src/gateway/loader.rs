@@ -9,10 +9,11 @@ use super::{
     cache::Cached,
     judge::KeyRecord,
     limit::{Limiter, Monthly, Pace, quota::month_of},
+    volume,
 };
 use crate::{
     db::{DbError, Reader, SecretHash},
-    keys::{allow::Guard, store, types::KeyState},
+    keys::{allow::Guard, store, terms::Limits, types::KeyState},
     plans,
     profiles::{Profile, Tier},
     server::clock::Clock,
@@ -93,6 +94,11 @@ impl Cached for KeyRecord {
         }
         // A list that cannot be read lets nobody in; one that is empty is none.
         let guard = Some(Guard::from_json(&row.allow)).filter(|guard| *guard != Guard::default());
+        // Limits that cannot be read let no amount through.
+        let limits: Limits = serde_json::from_str(&row.limits).unwrap_or(Limits {
+            max_amount: Some(-1),
+            ..Limits::default()
+        });
         let meta: Vec<(String, String)> = serde_json::from_str(&row.meta).unwrap_or_default();
         Ok(Some(Self {
             // Scopes that cannot be read grant nothing.
@@ -115,6 +121,7 @@ impl Cached for KeyRecord {
             environment: loader.text(&row.environment),
             label: row.label.into(),
             rates,
+            limits: volume::bounds(&limits).then(|| Box::new(limits)),
         }))
     }
 }

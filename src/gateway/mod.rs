@@ -2,20 +2,30 @@
 //!
 //! No sessions and no pages here, and no database statement for a key that is known or known to be unknown.
 
+pub mod amount;
 mod answer;
 pub mod cache;
 pub mod credential;
 pub mod door;
 mod form;
 pub mod judge;
+pub mod lab;
+#[cfg(test)]
+mod lab_tests;
 pub mod limit;
 pub mod loader;
 mod origin;
 #[cfg(test)]
+mod pages_tests;
+#[cfg(test)]
 mod rate_tests;
+pub mod reservations;
 pub mod routes;
-mod sandbox;
+pub mod sandbox;
 pub mod scope;
 #[cfg(test)]
 mod tests;
 pub mod verify;
+pub mod volume;
+#[cfg(test)]
+mod volume_tests;

@@ -162,6 +162,7 @@ on_both_engines! {
             ip: None,
             agent: None,
             latency_us: 1,
+            moved: None,
         };
         let before = now - 40 * 24 * HOUR;
         let rows = [row(now, "VALID"), row(now, "VALID"), row(now, "EXPIRED"), row(before, "VALID")];

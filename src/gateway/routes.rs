@@ -11,16 +11,19 @@ use axum::{
 };
 
 use super::{
+    amount,
     answer::{self, Refusal, message, unknown_in_words},
     credential,
-    door::{self, Call, Decision, Seen},
-    form::{Form, Repeated, Unreadable},
+    door::{self, Call, Decision, Moves, Seen},
+    form::{Form, Repeated, Unreadable, buffered},
     judge::{Code, Facts, KeyRecord, Needs, Resource, Verdict},
+    lab::{self, Lab},
     origin, sandbox,
+    volume::{self, Outcome},
 };
 use crate::{
     keys::allow::ListKind,
-    profiles::{Rule, Ruling},
+    profiles::{AmountPlace, Profile, Rule, Ruling},
     server::{address, state::AppState},
     usage::buffer::Door,
 };
@@ -34,7 +37,7 @@ async fn handle(State(state): State<AppState>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     match pass(&state, &parts, body, started).await {
         Ok(response) => response,
-        Err(refusal) => refusal.answer(state.profile.error_body, state.clock.now()),
+        Err(refusal) => refusal.answer(&state.profile, state.clock.now()),
     }
 }
 
@@ -47,12 +50,12 @@ async fn pass(
 ) -> Result<Response, Refusal> {
     let profile = &state.profile;
     let (method, path) = (&request.method, request.uri.path());
-    let form = if profile.credential.form.is_some() || profile.reads_action(method, path) {
-        Form::read(&request.headers, body)
+    let (form, body) = if profile.credential.form.is_some() || profile.reads_action(method, path) {
+        Form::read_keeping(&request.headers, body)
             .await
             .map_err(unreadable)?
     } else {
-        Form::default()
+        (Form::default(), body)
     };
     let unknown = |code: Code| {
         door::count(Door::Gateway, Verdict::Denied(code));
@@ -67,6 +70,16 @@ async fn pass(
     let (rule, resource) = match ruling {
         Ruling::Rule { rule, workspace } => (Some(rule), workspace),
         Ruling::UnknownAction | Ruling::Unruled => (None, None),
+    };
+    let (moves, body) = match rule.and_then(|rule| rule.amount.as_ref()) {
+        Some(place) => {
+            let body = buffered(body).await.map_err(unreadable)?;
+            (
+                moves(place, profile, request, &form, &body),
+                Body::from(body),
+            )
+        }
+        None => (Moves::NOTHING, body),
     };
     let ip = address::of(&request.headers, &request.extensions, &state.config);
     // Only a key that is bound to domains pays for reading the origin.
@@ -91,6 +104,7 @@ async fn pass(
         key: &key,
         facts: &facts,
         malformed: matches!(ruling, Ruling::UnknownAction),
+        moves,
         seen: Seen {
             method: Some(method.to_string()),
             path: Some(path.to_owned()),
@@ -100,11 +114,26 @@ async fn pass(
         },
         started,
     };
+    let lab = lab::asked(
+        &request.headers,
+        profile,
+        &key.environment,
+        state.config.demo,
+    );
+    let staged = lab.filter(|_| door::would_pass(&call, state.clock.now()));
+    match (staged, rule) {
+        (Some(lab), Some(_)) if lab != Lab::Slow => {
+            return stage(state, lab, call, origin.as_deref()).await;
+        }
+        _ => {}
+    }
     let Decision {
         verdict,
+        wrong,
         left,
         wait,
-        mut entry,
+        entry,
+        ..
     } = door::decide(state, call)
         .await
         .map_err(|code| Refusal::new(code, message(code, &facts, scope)))?;
@@ -114,28 +143,147 @@ async fn pass(
             Verdict::Allowed => Code::InsufficientScope,
         };
         return Err(Refusal {
-            message: message(code, &facts, scope),
+            message: wrong.unwrap_or_else(|| message(code, &facts, scope)),
             code,
             wait,
             left,
             domain: origin.filter(|_| code == Code::OriginNotAllowed),
         });
     };
-    let mut response = upstream(&key, rule);
-    entry.answered(response.status().as_u16());
+    let mut response = upstream(state, &key, rule, request, body).await?;
+    let status = response.status().as_u16();
+    entry
+        .settle(Outcome::Answered(status), status)
+        .await
+        .map_err(|code| Refusal::new(code, message(code, &facts, scope)))?;
     if let Some(left) = left {
         answer::say_left(response.headers_mut(), left, state.clock.now());
+    }
+    if staged == Some(Lab::Slow) {
+        tokio::time::sleep(lab::SLOW).await;
+        mark(&mut response);
     }
     Ok(response)
 }
 
-/// What passes is answered by the sandbox, which is given the rule and not the request: no credential goes on.
-fn upstream(key: &KeyRecord, rule: &Rule) -> Response {
-    let mut response = sandbox::answer(key, rule);
+/// Answers a call that would have passed with the failure that it asked for.
+async fn stage(
+    state: &AppState,
+    lab: Lab,
+    call: Call<'_>,
+    origin: Option<&str>,
+) -> Result<Response, Refusal> {
+    let now = state.clock.now();
+    let (facts, scope) = (call.facts, call.seen.scope.clone());
+    let scope = scope.as_deref();
+    let unavailable = |code| Refusal::new(code, message(code, facts, scope));
+    let left = state.limits.left(door::subject(call.key), now).await;
+    let code = match lab {
+        Lab::Refused(code) => code,
+        Lab::Unknown | Lab::Slow => Code::BadRequest,
+        Lab::UpstreamFails => {
+            door::stage(state, call, Verdict::Allowed, 500)
+                .await
+                .map_err(unavailable)?;
+            let mut response = sandbox::failure(&state.profile);
+            if let Some(left) = left {
+                answer::say_left(response.headers_mut(), left, now);
+            }
+            mark(&mut response);
+            return Ok(response);
+        }
+    };
+    door::stage(state, call, Verdict::Denied(code), code.status())
+        .await
+        .map_err(unavailable)?;
+    let refusal = Refusal {
+        message: match lab {
+            Lab::Unknown => format!("X-Latchkey-Lab is one of: {}.", lab::names()),
+            _ => staged_words(code, facts, scope, &state.profile),
+        },
+        code,
+        domain: (code == Code::OriginNotAllowed)
+            .then(|| origin.unwrap_or("elsewhere.example").to_owned()),
+        wait: answer::staged_wait(code, left, now),
+        left: left.map(|left| answer::staged_left(code, left, now)),
+    };
+    let mut response = refusal.answer(&state.profile, now);
+    mark(&mut response);
+    Ok(response)
+}
+
+/// The words of a refusal that only its code is a reason for.
+fn staged_words(code: Code, facts: &Facts<'_>, scope: Option<&str>, profile: &Profile) -> String {
+    match code {
+        Code::MissingCredential
+        | Code::Malformed
+        | Code::NotFound
+        | Code::SignatureRequired
+        | Code::AmbiguousCredential => {
+            // As of a request that has nothing where a key could be misplaced.
+            let (bare, ()) = Request::new(()).into_parts();
+            unknown_in_words(code, &bare, &Form::default(), profile)
+        }
+        _ => message(code, facts, scope),
+    }
+}
+
+fn mark(response: &mut Response) {
+    let staged = HeaderValue::from_static("staged");
+    response.headers_mut().insert(lab::HEADER, staged);
+}
+
+/// What the call moves, read from where its rule says that it stands.
+fn moves<'a>(
+    place: &AmountPlace,
+    profile: &Profile,
+    request: &'a Parts,
+    form: &Form,
+    body: &[u8],
+) -> Moves<'a> {
+    let mut named = request.headers.get_all("idempotency-key").iter();
+    let idempotency_key = match (named.next(), named.next()) {
+        (Some(key), None) if place.idempotent => key.to_str().ok(),
+        _ => None,
+    };
+    let query = request.uri.query().unwrap_or_default();
+    Moves {
+        amount: amount::read(place, profile, &request.headers, form, body),
+        must_say: true,
+        idempotency_key,
+        asked: volume::fingerprint(&[
+            request.method.as_str().as_bytes(),
+            request.uri.path().as_bytes(),
+            query.as_bytes(),
+            body,
+        ]),
+    }
+}
+
+/// What passes is answered by the sandbox, whose subject is the rule.
+async fn upstream(
+    state: &AppState,
+    key: &KeyRecord,
+    rule: &Rule,
+    request: &Parts,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let call = sandbox::Call {
+        profile: &state.profile,
+        rule,
+        workspace_id: &key.workspace_id,
+        environment: &key.environment,
+        path: request.uri.path(),
+        query: request.uri.query(),
+        headers: &request.headers,
+        body: buffered(body).await.map_err(unreadable)?,
+        now: state.clock.now(),
+    };
+    let mut response = state.sandbox.answer(call).await;
     response
         .headers_mut()
         .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+    Ok(response)
 }
 
 pub fn agent(headers: &HeaderMap) -> Option<String> {

@@ -483,6 +483,7 @@ method = "POST"
 path = "/api/v1"
 action = "balance"
 scope = "finance:read"
+sample = "account_balance"
 
 [[rules]]
 method = "POST"
@@ -654,6 +655,7 @@ async fn a_path_that_names_another_workspace_is_refused() {
 method = "GET"
 path = "/api/v1/distributors/{workspace}/balance"
 scope = "finance:read"
+sample = "wallet_balance"
 "#;
     let app = platform("bearer = true", "problem", rules).await;
     let token = app.service_token().await;

@@ -13,11 +13,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
+    amount::Amount,
     credential::bearer_token,
-    door::{self, Call, Seen},
+    door::{self, Call, Moves, Seen},
     judge::{Code, Facts, KeyRecord, Needs, Resource, Step, Verdict, judge, trace},
     limit::Left,
     scope::Asked,
+    volume::{self, Outcome},
 };
 use crate::{
     admin::tokens,
@@ -39,12 +41,25 @@ struct Question {
     origin: Option<String>,
     /// The id of the workspace that the call is about.
     resource: Option<String>,
-    amount: Option<Value>,
-    idempotency_key: Option<Value>,
+    /// What the call moves. Without it no money moves.
+    amount: Option<AskedAmount>,
+    /// Under which the question may be asked again.
+    idempotency_key: Option<String>,
     #[serde(default)]
     dry_run: bool,
     request: Option<Value>,
 }
+
+/// An amount in minor units of a currency.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AskedAmount {
+    value: i64,
+    currency: String,
+}
+
+/// Longest idempotency key; a UUID and its neighbours are far shorter.
+const MAX_IDEMPOTENCY_KEY: usize = 255;
 
 /// Proof that the caller holds a service token.
 pub struct ServiceToken;
@@ -94,15 +109,28 @@ pub async fn handle(
     }
     let question: Question = serde_json::from_slice(&body)
         .map_err(|error| bad(format!("The body is not right: {error}.")))?;
-    for (name, given) in [
-        ("amount", question.amount.is_some()),
-        ("idempotency_key", question.idempotency_key.is_some()),
-        ("request", question.request.is_some()),
-    ] {
-        if given {
-            return Err(bad(format!("`{name}` is not available in this version.")));
-        }
+    if question.request.is_some() {
+        return Err(bad("`request` is not available in this version."));
     }
+    let idempotency_key = question.idempotency_key.as_deref();
+    if idempotency_key
+        .is_some_and(|key| key.is_empty() || key.len() > MAX_IDEMPOTENCY_KEY || key.contains('\0'))
+    {
+        return Err(bad(format!(
+            "`idempotency_key` must be 1 to {MAX_IDEMPOTENCY_KEY} bytes long."
+        )));
+    }
+    if question
+        .amount
+        .as_ref()
+        .is_some_and(|amount| amount.value < 0)
+    {
+        return Err(bad("`amount.value` can't be negative."));
+    }
+    let amount = question.amount.map(|amount| Amount {
+        value: amount.value,
+        currency: amount.currency,
+    });
     let asked = question
         .scope
         .as_deref()
@@ -128,13 +156,20 @@ pub async fn handle(
     };
     let now = state.clock.now();
     if question.dry_run {
-        return Ok(sent(outlook(&state, &key, &facts, now).await));
+        let answer = outlook(&state, &key, &facts, amount.as_ref(), now).await?;
+        return Ok(sent(answer));
     }
     let call = Call {
         door: Door::Verify,
         key: &key,
         facts: &facts,
         malformed: false,
+        moves: Moves {
+            asked: asked_again(question.scope.as_deref(), amount.as_ref()),
+            amount: Ok(amount),
+            must_say: false,
+            idempotency_key,
+        },
         seen: Seen {
             scope: question.scope.clone(),
             ip,
@@ -142,15 +177,50 @@ pub async fn handle(
         },
         started,
     };
-    let mut decision = door::decide(&state, call)
+    let decision = door::decide(&state, call)
         .await
         .map_err(|_| unavailable())?;
-    decision.entry.answered(200);
-    Ok(sent(known(decision.verdict, &key, &facts, decision.left)))
+    if let (true, Some(message)) = (decision.conflict, decision.wrong) {
+        return Err(AppError::told(UiErrorKind::Conflict, message));
+    }
+    let mut answer = known(decision.verdict, &key, &facts, decision.left);
+    if let Some((id, lapses_at)) = decision.reservation {
+        answer["reservation"] = json!({ "id": id, "expires_at": lapses_at.and_then(rfc3339) });
+    }
+    // What is reserved here its asker settles; the row is written with it.
+    decision
+        .entry
+        .settle(Outcome::Answered(200), 200)
+        .await
+        .map_err(|_| unavailable())?;
+    Ok(sent(answer))
+}
+
+/// What has to be the same where a question is asked again.
+fn asked_again(scope: Option<&str>, amount: Option<&Amount>) -> [u8; 32] {
+    let (value, currency) =
+        amount.map_or((0, ""), |amount| (amount.value, amount.currency.as_str()));
+    volume::fingerprint(&[
+        scope.unwrap_or_default().as_bytes(),
+        &value.to_be_bytes(),
+        currency.as_bytes(),
+    ])
+}
+
+/// As everywhere outside the database.
+fn rfc3339(at: Millis) -> Option<String> {
+    let at = jiff::Timestamp::from_millisecond(at).ok()?;
+    Some(at.to_string())
 }
 
 /// What would be said, and how it comes to that; nothing is charged or logged.
-async fn outlook(state: &AppState, key: &KeyRecord, facts: &Facts<'_>, now: Millis) -> Value {
+async fn outlook(
+    state: &AppState,
+    key: &KeyRecord,
+    facts: &Facts<'_>,
+    amount: Option<&Amount>,
+    now: Millis,
+) -> Result<Value, AppError> {
     let mut steps = trace(key, facts, now);
     let mut verdict = judge(key, facts, now);
     let charge = state.limits.would(door::subject(key), now).await;
@@ -158,6 +228,17 @@ async fn outlook(state: &AppState, key: &KeyRecord, facts: &Facts<'_>, now: Mill
         Ok(left) => *left,
         Err(refused) => refused.left,
     };
+    if let (Verdict::Allowed, Some(amount)) = (verdict, amount) {
+        let mut reader = state.db.read().await?;
+        for (check, ok) in volume::would(&mut reader, &state.profile, key, amount, now).await? {
+            if ok {
+                steps.push(Step::passed(check.code()));
+            } else {
+                steps.push(Step::failed(check.code()));
+                verdict = Verdict::Denied(check.code());
+            }
+        }
+    }
     if verdict == Verdict::Allowed {
         match charge {
             Ok(None) => {}
@@ -170,7 +251,7 @@ async fn outlook(state: &AppState, key: &KeyRecord, facts: &Facts<'_>, now: Mill
     }
     let mut answer = known(verdict, key, facts, left);
     answer["trace"] = json!(steps);
-    answer
+    Ok(answer)
 }
 
 /// Whose things the call is about. Where calls of the asked scope name a workspace, one has to be named here too.
@@ -204,8 +285,7 @@ fn known(verdict: Verdict, key: &KeyRecord, facts: &Facts<'_>, left: Option<Left
         "workspace_id": &*key.workspace_id,
         "environment": &*key.environment,
         "scopes": &*key.scopes,
-        // RFC 3339, as everywhere outside the database.
-        "expires_at": key.expires_at.and_then(|at| jiff::Timestamp::from_millisecond(at).ok()).map(|at| at.to_string()),
+        "expires_at": key.expires_at.and_then(rfc3339),
         "meta": key.meta.iter().map(|(name, value)| (name.clone(), json!(value))).collect::<serde_json::Map<_, _>>(),
     });
     if let Some(left) = left {

@@ -198,6 +198,7 @@ on_both_engines! {
             ip: Some(ip.to_owned()),
             agent: Some("till/3.1".to_owned()),
             latency_us: 900,
+            moved: None,
         };
         let rows = [row("198.51.100.4"), row("198.51.100.4"), row("198.51.100.5")];
         buffer::store(&app.state.db, &rows).await.expect("stored");

@@ -36,6 +36,16 @@ pub fn first_call(
     .collect()
 }
 
+/// The first call as a line of curl that asks the failure lab for a failure; the key comes from the environment. None for
+/// a pair.
+pub fn failing(profile: &Profile, gateway: &str, workspace_id: &str) -> Option<String> {
+    let call = Call::first(profile, gateway, workspace_id);
+    let line = call.curl(&format!("${}", variable(profile)));
+    let line = line.replace(" \\\n  ", " ");
+    (profile.key_style == KeyStyle::Secret)
+        .then(|| format!("{line} -H \"X-Latchkey-Lab: rate-limited\""))
+}
+
 /// The call, with the key in the one place that the profile names first.
 struct Call<'a> {
     method: &'a str,

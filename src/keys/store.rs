@@ -483,6 +483,7 @@ pub struct JudgedRow {
     pub suspended_at: Option<Millis>,
     /// In place of the workspace's own.
     pub tier: Option<String>,
+    pub limits: String,
     pub secret_id: String,
     /// When this secret, which another has replaced, stops working.
     pub secret_ends_at: Option<Millis>,
@@ -495,7 +496,7 @@ pub async fn find_for_verify(
     crate::fetch_optional!(
         reader,
         JudgedRow,
-        "select k.id, k.workspace_id, k.environment, k.label, k.scopes, k.allow, k.meta, k.state, k.tier, k.expires_at,
+        "select k.id, k.workspace_id, k.environment, k.label, k.scopes, k.allow, k.meta, k.state, k.tier, k.limits, k.expires_at,
                 w.suspended_at, s.id as secret_id, s.ends_at as secret_ends_at
          from key_secrets s join api_keys k on k.id = s.key_id join workspaces w on w.id = k.workspace_id
          where s.secret_hash = $1",

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{
     life::Step,
-    ops,
+    money, ops,
     store::{self, KeyRow},
     types::KeyState,
 };
@@ -136,6 +136,67 @@ async fn remind(state: &AppState, key: &KeyRow, days: i64) -> Result<(), AppErro
     tell(&mut tx, state, key, subject, text).await?;
     tx.commit().await?;
     Ok(())
+}
+
+/// How much of a key's limit for a day is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Four fifths.
+    Near,
+    /// A request was refused that would have gone beyond it.
+    Reached,
+}
+
+/// What a key may move on a UTC day, in minor units, and when that day ends.
+pub struct DailyLimit<'a> {
+    pub currency: &'a str,
+    pub max: i64,
+    pub ends_at: Millis,
+}
+
+/// Tells a key's people how much of its limit is used, and who listens once it is reached. The caller does so once a day.
+pub async fn limit_used(
+    tx: &mut Tx,
+    state: &AppState,
+    workspace_id: &str,
+    key_id: &str,
+    reach: Reach,
+    limit: &DailyLimit<'_>,
+) -> Result<(), AppError> {
+    let Some(key) = store::find(tx, workspace_id, key_id).await? else {
+        return Ok(());
+    };
+    let amount = match state.profile.currency(limit.currency) {
+        Some(currency) => money::words(limit.max, currency),
+        None => format!("{} {}", limit.currency, limit.max),
+    };
+    let (what, text) = match reach {
+        Reach::Near => (
+            "has used 80 % of its limit for today",
+            format!(
+                "It may move {amount} a UTC day. What goes beyond that is refused until 00:00 UTC."
+            ),
+        ),
+        Reach::Reached => {
+            let more = json!({
+                "limit": "daily_volume", "currency": limit.currency, "max_daily_volume": limit.max,
+                "resets_at": jiff::Timestamp::from_millisecond(limit.ends_at).map(|at| at.to_string()).ok(),
+            });
+            ops::tell(tx, state, &key, EventType::KeyLimitReached, more).await?;
+            (
+                "has reached its limit for today",
+                format!(
+                    "It may move {amount} a UTC day. A request that would have gone beyond that was refused with \
+                     DAILY_VOLUME_EXCEEDED; more is possible from 00:00 UTC."
+                ),
+            )
+        }
+    };
+    let subject = format!(
+        "The {} key \u{201c}{}\u{201d} {what}",
+        key.environment, key.label
+    );
+    tell(tx, state, &key, subject, text).await
 }
 
 /// Tells the key's owner; of a key that belongs to nobody in particular, the workspace's owners.

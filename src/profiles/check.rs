@@ -4,7 +4,10 @@ use std::collections::HashSet;
 
 use axum::http::header;
 
-use super::{CurrencyKind, Environment, KeyStyle, Need, Profile, Rule, Scope, place::Wrong};
+use super::{
+    AmountIn, AmountPlace, CurrencyKind, Environment, KeyStyle, Need, Profile, Rule, Sample, Scope,
+    place::Wrong, rules::STEPS,
+};
 use crate::{accounts::Factor, gateway::scope::Asked};
 
 /// With more digits after the point an amount worth having does not fit 64 bits.
@@ -236,6 +239,14 @@ fn making(profile: &Profile) -> Result<(), Wrong> {
 }
 
 fn currencies(profile: &Profile) -> Result<(), Wrong> {
+    if let Some(id) = &profile.sample_currency
+        && !(id.len() == 3 && id.bytes().all(|byte| byte.is_ascii_uppercase()))
+    {
+        return Err(Wrong::at(
+            "sample_currency",
+            format!("{id:?} must be an ISO 4217 code as \"EUR\""),
+        ));
+    }
     let mut ids = HashSet::new();
     for (i, currency) in profile.currencies.iter().enumerate() {
         let path = |field: &str| format!("currencies.{i}.{field}");
@@ -434,11 +445,11 @@ fn call(profile: &Profile, rule: &Rule, at: &str) -> Result<(), Wrong> {
     let odd = rule
         .path
         .split('/')
-        .find(|step| step.contains(['{', '}']) && *step != "{workspace}");
+        .find(|step| step.contains(['{', '}']) && !STEPS.contains(step));
     if let Some(step) = odd {
         return Err(Wrong::at(
             path("path"),
-            format!("{step:?} stands for nothing; only a whole step {{workspace}} does"),
+            format!("{step:?} stands for nothing; only a whole step {{workspace}} or {{id}} does"),
         ));
     }
     if let Some(action) = &rule.action {
@@ -450,7 +461,53 @@ fn call(profile: &Profile, rule: &Rule, at: &str) -> Result<(), Wrong> {
             ));
         }
     }
-    known(profile, &rule.scope, path("scope"))
+    if rule.sample.is_some_and(Sample::is_of_one) && !rule.names_id() {
+        return Err(Wrong::at(
+            path("sample"),
+            "does something to one thing, and the path names none; give it a step {id}",
+        ));
+    }
+    known(profile, &rule.scope, path("scope"))?;
+    match &rule.amount {
+        Some(place) => amount(profile, rule, place, &path("amount")),
+        None => Ok(()),
+    }
+}
+
+fn amount(profile: &Profile, rule: &Rule, place: &AmountPlace, at: &str) -> Result<(), Wrong> {
+    let path = |field: &str| format!("{at}.{field}");
+    not_empty(&path("field"), &place.field)?;
+    if let Some(field) = &place.currency {
+        not_empty(&path("currency"), field)?;
+        if *field == place.field {
+            return Err(Wrong::at(
+                path("currency"),
+                "is the field of the amount itself; name the one beside it",
+            ));
+        }
+    }
+    match &place.default_currency {
+        Some(id) if profile.currency(id).is_none() => {
+            return Err(Wrong::at(
+                path("default_currency"),
+                format!("there is no {id:?} in [[currencies]]; add it, or name one that is there"),
+            ));
+        }
+        None if place.currency.is_none() => {
+            return Err(Wrong::at(
+                at,
+                "no call could say its currency; give currency or default_currency",
+            ));
+        }
+        _ => {}
+    }
+    if rule.action.is_some() && place.within == AmountIn::Json {
+        return Err(Wrong::at(
+            path("in"),
+            "the action stands in a form, and so does what belongs to it; write \"form\"",
+        ));
+    }
+    Ok(())
 }
 
 fn in_words(rule: &Rule) -> String {

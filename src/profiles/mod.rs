@@ -6,6 +6,7 @@ pub mod changes;
 mod check;
 mod place;
 mod rules;
+mod sample;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,7 @@ use serde::{Deserialize, Deserializer, de};
 use sha2::{Digest, Sha256};
 
 pub use rules::Ruling;
+pub use sample::Sample;
 
 use crate::accounts::{Factor, step_up::Action};
 
@@ -46,6 +48,8 @@ pub struct Profile {
     pub allow: AllowLists,
     /// Keys of a workspace that can be used or wait to be; none if there may be any number.
     pub max_active_keys: Option<u32>,
+    /// What the samples keep an account in; else the first of `currencies`, else USD.
+    pub sample_currency: Option<String>,
     /// What amounts can be limited in.
     #[serde(default)]
     pub currencies: Vec<Currency>,
@@ -285,6 +289,30 @@ impl CredentialPlaces {
         }
         places.join(" or ")
     }
+
+    /// How to come back with a key, for the answer to a request that had none (RFC 9110 §11.6.1). Of these schemes only
+    /// Bearer is registered, which has to carry a parameter (RFC 6750 §3); the others say in the same form where a key goes.
+    pub fn challenge(&self, realm: &str) -> String {
+        let bearer = self.bearer.then(|| format!("Bearer realm=\"{realm}\""));
+        let headers = self
+            .headers
+            .iter()
+            .map(|name| format!("ApiKey realm=\"{realm}\", header=\"{name}\""));
+        let form = self
+            .form
+            .iter()
+            .map(|field| format!("ApiKey realm=\"{realm}\", form=\"{field}\""));
+        let signature = self
+            .signature
+            .then(|| format!("Signature realm=\"{realm}\""));
+        let all: Vec<String> = bearer
+            .into_iter()
+            .chain(headers)
+            .chain(form)
+            .chain(signature)
+            .collect();
+        all.join(", ")
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -360,10 +388,57 @@ pub struct Preset {
 pub struct Rule {
     #[serde(deserialize_with = "method")]
     pub method: Method,
-    /// `/v1/things`; a step `{workspace}` is the id of the key's workspace.
+    /// `/v1/things`; a step `{workspace}` is the id of the key's workspace, a step `{id}` that of any one thing.
     pub path: String,
     pub action: Option<String>,
     pub scope: String,
+    /// What the sandbox answers it with.
+    pub sample: Option<Sample>,
+    /// Where a call that moves money says how much. Without it the call moves none, whatever its body says.
+    pub amount: Option<AmountPlace>,
+}
+
+/// Where calls under a rule carry their amount. A call that names none passes only with a key that has no limits.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AmountPlace {
+    /// The field with the amount; of a JSON body, one of the object that it is.
+    pub field: String,
+    /// The field beside it with the currency's code; none if all amounts are in the default.
+    pub currency: Option<String>,
+    /// The currency of a call that names none.
+    pub default_currency: Option<String>,
+    #[serde(rename = "in")]
+    pub within: AmountIn,
+    pub unit: AmountUnit,
+    /// The platform itself does a call that is repeated under one `Idempotency-Key` only once, so that a repeat is not
+    /// counted again. Where it does not, every call counts.
+    #[serde(default)]
+    pub idempotent: bool,
+}
+
+impl AmountPlace {
+    /// The field of the currency, for a message.
+    pub fn currency_name(&self) -> &str {
+        self.currency.as_deref().unwrap_or("currency")
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AmountIn {
+    Json,
+    /// A form of either kind, as [`CredentialPlaces::form`].
+    Form,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AmountUnit {
+    /// Whole numbers: cents, kobo, satoshi.
+    Minor,
+    /// Numbers with a point, of as many digits after it as the currency has.
+    Major,
 }
 
 impl Profile {

@@ -6,6 +6,10 @@ use super::{Profile, Rule};
 
 /// The step of a rule's path that stands for the id of the key's workspace.
 const WORKSPACE: &str = "{workspace}";
+/// The step that stands for any one id.
+const ID: &str = "{id}";
+/// Every step of a rule's path that stands for others.
+pub(super) const STEPS: &[&str] = &[WORKSPACE, ID];
 
 /// What the rules say of a call.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +27,8 @@ pub enum Ruling<'a> {
 /// A path that is a rule's.
 struct Bound<'p> {
     workspace: Option<&'p str>,
+    /// The last of its ids.
+    id: Option<&'p str>,
 }
 
 impl Profile {
@@ -36,7 +42,7 @@ impl Profile {
     ) -> Ruling<'a> {
         let mut ruling = Ruling::Unruled;
         for rule in self.rules.iter().filter(|rule| rule.method == *method) {
-            let Some(Bound { workspace }) = rule.bind(path) else {
+            let Some(Bound { workspace, .. }) = rule.bind(path) else {
                 continue;
             };
             if rule.action.is_none() || rule.action.as_deref() == action {
@@ -61,9 +67,20 @@ impl Rule {
         self.path.split('/').any(|step| step == WORKSPACE)
     }
 
-    /// Whether the path is this rule's and, if so, which workspace it names.
+    /// Whether calls under this rule are about one thing, named by its id.
+    pub fn names_id(&self) -> bool {
+        self.path.split('/').any(|step| step == ID)
+    }
+
+    /// The id in a path of this rule, as it stands there; the last one if there are several.
+    pub fn id_in<'p>(&self, path: &'p str) -> Option<&'p str> {
+        self.bind(path)?.id
+    }
+
+    /// Whether the path is this rule's and, if so, what it names.
     fn bind<'p>(&self, path: &'p str) -> Option<Bound<'p>> {
         let mut workspace = None;
+        let mut id = None;
         let mut steps = path.split('/');
         for ruled in self.path.split('/') {
             let step = steps.next()?;
@@ -72,12 +89,26 @@ impl Rule {
                     return None;
                 }
                 workspace = Some(step);
+            } else if ruled == ID {
+                if !is_one_id(step) {
+                    return None;
+                }
+                id = Some(step);
             } else if ruled != step {
                 return None;
             }
         }
-        steps.next().is_none().then_some(Bound { workspace })
+        steps.next().is_none().then_some(Bound { workspace, id })
     }
+}
+
+/// Whether a step is one id and stays one for whoever decodes or tidies the path behind the gateway: what could become
+/// another path there is no rule's. A slash may hide in it percent-encoded, and dots may climb.
+fn is_one_id(step: &str) -> bool {
+    let step = step.to_ascii_lowercase();
+    let hidden = ["%2f", "%5c", "%00", "\\"];
+    !hidden.iter().any(|part| step.contains(part))
+        && !matches!(step.replace("%2e", ".").as_str(), "" | "." | "..")
 }
 
 #[cfg(test)]
@@ -157,5 +188,29 @@ mod tests {
             assert_eq!(get(path), "unruled", "{path}");
         }
         assert!(profile.rules.iter().any(Rule::names_workspace));
+    }
+
+    #[test]
+    fn an_id_is_one_step_and_cannot_become_two() {
+        let profile = profile(
+            r#"
+            [[rules]]
+            method = "GET"
+            path = "/w/{id}"
+            scope = "finance:read"
+            [first_call]"#,
+        );
+        let get = |path: &str| match profile.rule_for(&Method::GET, path, None) {
+            Ruling::Rule { rule, .. } => rule.id_in(path).map(str::to_owned),
+            _ => None,
+        };
+        for id in ["cus_1", "a%20b", "...", "%252f", "*"] {
+            assert_eq!(get(&format!("/w/{id}")).as_deref(), Some(id));
+        }
+        for id in [
+            "", ".", "..", "%2e%2E", ".%2e", "a%2Fb", "a%2fb", "a%5cb", "a\\b", "a%00", "a/b", "a/",
+        ] {
+            assert_eq!(get(&format!("/w/{id}")), None, "{id}");
+        }
     }
 }

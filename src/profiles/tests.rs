@@ -326,14 +326,6 @@ const REFUSED: &[Case] = &[
         "less than approval.least",
     ),
     (
-        "revkeen",
-        "limits = false",
-        "limits = true",
-        "limits = true",
-        "create.limits",
-        "[[currencies]]",
-    ),
-    (
         "universal-wallet",
         "addresses = true\ndomains",
         "addresses = false\ndomains",
@@ -487,6 +479,55 @@ const REFUSED: &[Case] = &[
         "presets.scopes",
         "no scope \"customers:raed\"",
     ),
+    // Amounts.
+    (
+        "universal-wallet",
+        "amount = { field = \"amount\", currency = \"currency\",",
+        "amount = { field = \"amount\", currency = \"amount\",",
+        "currency = \"amount\"",
+        "rules.amount.currency",
+        "the one beside it",
+    ),
+    (
+        "universal-wallet",
+        "amount = { field = \"amount\", currency = \"currency\",",
+        "amount = { field = \"\", currency = \"currency\",",
+        "field = \"\"",
+        "rules.amount.field",
+        "is empty",
+    ),
+    (
+        "universal-wallet",
+        "amount = { field = \"amount\", currency = \"currency\",",
+        "amount = { field = \"amount\",",
+        "amount = { field = \"amount\", in",
+        "rules.amount",
+        "currency or default_currency",
+    ),
+    (
+        "universal-wallet",
+        "in = \"json\"",
+        "in = \"path\"",
+        "in = \"path\"",
+        "rules.amount.in",
+        "json",
+    ),
+    (
+        "rukkyhub",
+        "default_currency = \"NGN\"",
+        "default_currency = \"XAU\"",
+        "default_currency = \"XAU\"",
+        "rules.amount.default_currency",
+        "[[currencies]]",
+    ),
+    (
+        "rukkyhub",
+        "in = \"form\"",
+        "in = \"json\"",
+        "in = \"json\"",
+        "rules.amount.in",
+        "form",
+    ),
     // Rules.
     (
         "revkeen",
@@ -507,10 +548,34 @@ const REFUSED: &[Case] = &[
     (
         "universal-wallet",
         "{workspace}/cash-in",
-        "{id}/cash-in",
-        "{id}/cash-in",
+        "{account}/cash-in",
+        "{account}/cash-in",
         "rules.path",
-        "{workspace}",
+        "{workspace} or {id}",
+    ),
+    (
+        "revkeen",
+        "sample = \"customers\"",
+        "sample = \"refund_payment\"",
+        "sample = \"refund_payment\"",
+        "rules.sample",
+        "a step {id}",
+    ),
+    (
+        "revkeen",
+        "sample = \"customers\"",
+        "sample = \"clients\"",
+        "\"clients\"",
+        "rules.sample",
+        "unknown variant",
+    ),
+    (
+        "rukkyhub",
+        "sample_currency = \"NGN\"",
+        "sample_currency = \"naira\"",
+        "sample_currency",
+        "sample_currency",
+        "ISO 4217",
     ),
     (
         "universal-wallet",
@@ -532,7 +597,7 @@ const REFUSED: &[Case] = &[
         "rukkyhub",
         "action = \"services\"",
         "action = \"add\"",
-        "[[rules]]\nmethod = \"POST\"\npath = \"/api/v1\"\naction = \"add\"\nscope = \"add\"",
+        "[[rules]]\nmethod = \"POST\"\npath = \"/api/v1\"\naction = \"add\"\nscope = \"add\"\n",
         "rules",
         "stands in it twice",
     ),
@@ -567,6 +632,23 @@ fn what_is_wrong_is_named_with_its_line_and_field() {
 }
 
 #[test]
+fn limits_are_not_asked_for_where_there_is_no_currency() {
+    let (before, rest) = text("reseller-v2")
+        .split_once("[[currencies]]")
+        .expect("there");
+    let (_, after) = rest.split_once("[[tiers]]").expect("there");
+    let without = format!("{before}[[tiers]]{after}")
+        .replace(", default_currency = \"USD\"", ", currency = \"currency\"");
+    Profile::parse(&without).expect("sound");
+    let error =
+        Profile::parse(&without.replace("limits = false", "limits = true")).expect_err("refused");
+    assert!(
+        error.contains("create.limits: there is no currency to choose; add [[currencies]]"),
+        "{error}"
+    );
+}
+
+#[test]
 fn sound_changes_are_taken() {
     for (name, from, to) in [
         (
@@ -598,7 +680,7 @@ fn a_path_names_a_file() {
 
     std::fs::write(&path, changed("rukkyhub", "\"rk_live_\"", "\"rk_live\"")).expect("written");
     let error = Profile::load(name).expect_err("refused");
-    let expected = format!("profile {name}, line 15: environments.prefix: \"rk_live\" must be");
+    let expected = format!("profile {name}, line 16: environments.prefix: \"rk_live\" must be");
     assert!(error.starts_with(&expected), "{error}");
 }
 
@@ -670,9 +752,9 @@ async fn a_key_gains_nothing_by_a_changed_profile() {
     let more = changed(
         "revkeen",
         "# A call that works",
-        "[[rules]]\nmethod = \"GET\"\npath = \"/v2/invoices\"\nscope = \"invoices:read\"\n\n# A call that works",
+        "[[rules]]\nmethod = \"GET\"\npath = \"/v2/ledgers\"\nscope = \"invoices:read\"\n\n# A call that works",
     );
     let app = under(app, &more).await;
     assert_eq!(get(&app, "/v2/customers").await, StatusCode::OK);
-    assert_eq!(get(&app, "/v2/invoices").await, StatusCode::FORBIDDEN);
+    assert_eq!(get(&app, "/v2/ledgers").await, StatusCode::FORBIDDEN);
 }

@@ -1,4 +1,4 @@
-//! The api listener: verify, health, readiness, metrics. JSON only.
+//! The api listener: verify, reservations, health, readiness, metrics. JSON only.
 
 use axum::{
     Json, Router,
@@ -16,7 +16,10 @@ use crate::{
     accounts::{API_ROUTES, Access},
     db::installation,
     error::UiErrorKind,
-    gateway::verify::{self, ServiceToken},
+    gateway::{
+        reservations,
+        verify::{self, ServiceToken},
+    },
 };
 
 /// Largest question read; a key, a scope expression and their neighbours are a few kilobytes.
@@ -27,6 +30,8 @@ pub fn router(state: &AppState) -> Router {
     for route in API_ROUTES {
         let handler: MethodRouter<AppState> = match (&route.method, route.path) {
             (&Method::POST, "/v1/keys/verify") => post(verify::handle),
+            (&Method::POST, "/v1/reservations/{id}/commit") => post(reservations::commit),
+            (&Method::POST, "/v1/reservations/{id}/release") => post(reservations::release),
             (&Method::GET, "/healthz") => get(|| async { Json(json!({ "ok": true })) }),
             (&Method::GET, "/readyz") => get(ready),
             (&Method::GET, "/metrics") => get(show_metrics),
@@ -98,13 +103,7 @@ async fn show_metrics() -> Response {
 }
 
 /// Endpoints with fixed names that are still to come.
-const TO_COME: &[&str] = &[
-    "/v1/reservations",
-    "/v1/events",
-    "/v1/forward-auth",
-    "/openapi.json",
-    "/docs",
-];
+const TO_COME: &[&str] = &["/v1/events", "/v1/forward-auth", "/openapi.json", "/docs"];
 
 async fn nothing_here(uri: Uri) -> AppError {
     let to_come = TO_COME.iter().any(|path| uri.path().starts_with(path));

@@ -27,6 +27,7 @@ use crate::{
         cache::SecretCache,
         limit::{self, Limiter},
         loader::Loader,
+        sandbox::Sandbox,
     },
     keys,
     mail::{
@@ -125,6 +126,7 @@ pub async fn open(config: Config, migrate: Migrate) -> Result<Opened, StartError
         sealer,
         profile,
         usage,
+        sandbox: Sandbox::default(),
     });
     Ok(Opened {
         state,
@@ -306,7 +308,8 @@ async fn housekeep(state: AppState, stop: CancellationToken) {
         }
         let upkeep = async {
             approvals::ops::upkeep(&state).await?;
-            keys::upkeep::run(&state).await
+            keys::upkeep::run(&state).await?;
+            gateway::volume::upkeep(&state).await
         };
         if let Err(error) = upkeep.await {
             tracing::warn!(%error, "what time does to keys and requests could not be written down");

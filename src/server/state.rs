@@ -13,7 +13,7 @@ use crate::{
     accounts::password::Hasher,
     admin::tokens::ServiceToken,
     db::Db,
-    gateway::{cache::SecretCache, judge::KeyRecord, limit::Limiter},
+    gateway::{cache::SecretCache, judge::KeyRecord, limit::Limiter, sandbox::Sandbox},
     profiles::Profile,
     usage::buffer::Buffer,
 };
@@ -37,6 +37,7 @@ pub struct Shared {
     pub limits: Limiter,
     pub tokens: SecretCache<ServiceToken>,
     pub usage: Buffer,
+    pub sandbox: Sandbox,
 }
 
 impl AppState {

@@ -30,7 +30,7 @@ use crate::{
     },
     admin, audit,
     db::testing::TestDb,
-    gateway::{cache::SecretCache, limit::Limiter, loader::Loader},
+    gateway::{cache::SecretCache, limit::Limiter, loader::Loader, sandbox::Sandbox},
     keys::policy::{self, NewKey, Wanted},
     mail::{self, Letter},
     profiles::{CurrencyKind, Profile},
@@ -132,6 +132,7 @@ impl TestApp {
             profile,
             hasher: Hasher::default(),
             usage,
+            sandbox: Sandbox::default(),
         });
         Self {
             portal: portal::router(&state),
@@ -347,7 +348,13 @@ impl TestApp {
 
     /// A key made at the console. Gives its id and secret.
     pub async fn key(&self, workspace_id: &str, label: &str, scopes: &[&str]) -> (String, String) {
-        let key = self.wanted("sandbox", label, scopes);
+        let environments = &self.state.profile.environments;
+        let environment = environments
+            .iter()
+            .find(|environment| !environment.live)
+            .or(environments.first())
+            .expect("a profile has one");
+        let key = self.wanted(&environment.id, label, scopes);
         let created = crate::keys::ops::create_at_console(&self.state, workspace_id, &key, None)
             .await
             .expect("made");

@@ -178,6 +178,8 @@ pub async fn request_detail(id: String) -> Result<RequestDetail, UiError> {
             door: row.door.clone(),
             scope: row.scope.as_deref().map(view::inert),
             agent: row.agent.as_deref().map(view::inert),
+            amount: view::amount(&state.profile, &row),
+            reservation: row.reservation_id.clone(),
             granted: serde_json::from_str(&row.scopes).unwrap_or_default(),
             trace,
             alike_24h: hours

@@ -20,7 +20,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    db::{Db, DbError},
+    db::{Db, DbError, Tx},
     server::clock::{HOUR, Millis, SECOND},
 };
 
@@ -55,6 +55,16 @@ pub struct RequestRow {
     pub ip: Option<String>,
     pub agent: Option<String>,
     pub latency_us: i64,
+    /// The amount that it named, if all else was in order.
+    pub moved: Option<Moved>,
+}
+
+/// An amount in minor units, and the reservation that it was moved under, if it was.
+#[derive(Clone, Debug)]
+pub struct Moved {
+    pub amount: i64,
+    pub currency: String,
+    pub reservation_id: Option<String>,
 }
 
 /// Through which of Latchkey's doors the request came.
@@ -109,7 +119,7 @@ impl Buffer {
             oldest: Arc::new(AtomicI64::new(i64::MAX)),
             finish: CancellationToken::new(),
         };
-        let writer = tokio::spawn(write(
+        let writer = tokio::spawn(follow(
             db,
             queue,
             buffer.oldest.clone(),
@@ -141,7 +151,7 @@ impl Buffer {
     }
 }
 
-async fn write(
+async fn follow(
     db: Db,
     mut queue: mpsc::Receiver<RequestRow>,
     oldest: Arc<AtomicI64>,
@@ -188,17 +198,24 @@ async fn write(
     }
 }
 
-/// Writes a group: the rows, the counts by hour, and when each key was last used.
+/// Writes a group in a transaction of its own.
 pub async fn store(db: &Db, rows: &[RequestRow]) -> Result<(), DbError> {
     let mut tx = db.begin().await?;
+    write(&mut tx, rows).await?;
+    tx.commit().await
+}
+
+/// Writes rows with what they tell of: the rows, the counts by hour, and when each key was last used. Those of requests
+/// that move money are written so, in the transaction of their amount, before they are answered.
+pub async fn write(tx: &mut Tx, rows: &[RequestRow]) -> Result<(), DbError> {
     let mut hours: HashMap<(&str, &str, &str, Millis, &str), i64> = HashMap::new();
     let mut last: HashMap<&str, &RequestRow> = HashMap::new();
     for row in rows {
         let inserted = crate::execute!(
             tx,
             "insert into requests (id, workspace_id, environment, key_id, at, door, code, status, method, path,
-                                   scope, ip, agent, latency_us, secret_id)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+                                   scope, ip, agent, latency_us, secret_id, amount, currency, reservation_id)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
              on conflict (id) do nothing",
             &row.id,
             &*row.workspace_id,
@@ -214,7 +231,12 @@ pub async fn store(db: &Db, rows: &[RequestRow]) -> Result<(), DbError> {
             row.ip.as_deref(),
             row.agent.as_deref(),
             row.latency_us,
-            row.secret_id.as_deref()
+            row.secret_id.as_deref(),
+            row.moved.as_ref().map(|moved| moved.amount),
+            row.moved.as_ref().map(|moved| moved.currency.as_str()),
+            row.moved
+                .as_ref()
+                .and_then(|moved| moved.reservation_id.as_deref())
         )?;
         // A group is tried again if its commit was not heard of; what it wrote then is not counted twice.
         if inserted == 0 {
@@ -264,5 +286,5 @@ pub async fn store(db: &Db, rows: &[RequestRow]) -> Result<(), DbError> {
             &*row.key_id
         )?;
     }
-    tx.commit().await
+    Ok(())
 }

@@ -469,7 +469,7 @@ fn request_page(here: &Here, detail: &RequestDetail) -> AnyView {
                 .then(|| ("Open the key".to_owned(), format!("/keys/{}", key.id))),
         })
         .collect();
-    let facts = vec![
+    let mut facts = vec![
         Fact::new("Time", absolute_long(request.at, &here.zone)),
         Fact::new(
             "Request",
@@ -498,6 +498,15 @@ fn request_page(here: &Here, detail: &RequestDetail) -> AnyView {
             view! { <span class="font-mono text-mono break-all">{request.id.clone()}</span> },
         ),
     ];
+    if let Some(amount) = &detail.amount {
+        facts.insert(2, Fact::new("Amount", amount.clone()));
+    }
+    if let Some(id) = detail.reservation.clone() {
+        facts.push(Fact::new(
+            "Reservation",
+            view! { <span class="font-mono text-mono break-all">{id}</span> },
+        ));
+    }
     let alike = format!(
         "/logs?env={}&key={}{}",
         key.environment,

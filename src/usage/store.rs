@@ -25,6 +25,9 @@ pub struct LoggedRequest {
     pub ip: Option<String>,
     pub agent: Option<String>,
     pub latency_us: i64,
+    pub amount: Option<i64>,
+    pub currency: Option<String>,
+    pub reservation_id: Option<String>,
     pub label: String,
     pub secret_start: String,
     pub secret_end: String,
@@ -35,7 +38,7 @@ macro_rules! select_request {
     ($rest:literal) => {
         concat!(
             "select r.id, r.environment, r.key_id, r.at, r.door, r.code, r.status, r.method, r.path, r.scope, r.ip,
-                    r.agent, r.latency_us, k.label, k.secret_start, k.secret_end, k.scopes
+                    r.agent, r.latency_us, r.amount, r.currency, r.reservation_id, k.label, k.secret_start, k.secret_end, k.scopes
              from requests r join api_keys k on k.id = r.key_id ",
             $rest
         )

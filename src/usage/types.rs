@@ -52,6 +52,9 @@ pub struct RequestDetail {
     pub door: String,
     pub scope: Option<String>,
     pub agent: Option<String>,
+    /// The amount that it named, in words, and under which reservation it was moved.
+    pub amount: Option<String>,
+    pub reservation: Option<String>,
     /// Scopes of the key, for saying what it lacked.
     pub granted: Vec<String>,
     /// Every check of the judge in its order: code, and whether it passed, if it was made.

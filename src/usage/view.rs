@@ -41,6 +41,15 @@ pub fn what(row: &LoggedRequest) -> String {
     }
 }
 
+/// The amount that the request named, if it named one.
+pub fn amount(profile: &Profile, row: &LoggedRequest) -> Option<String> {
+    let (amount, id) = (row.amount?, row.currency.as_deref()?);
+    Some(match profile.currency(id) {
+        Some(currency) => keys::money::words(amount, currency),
+        None => format!("{amount} of the smallest unit of {}", inert(id)),
+    })
+}
+
 /// Text from outside as it may stand in a page.
 pub fn inert(text: &str) -> String {
     text.chars()

@@ -20,6 +20,7 @@ pub enum EventType {
     KeyRevoked,
     KeyExpiring,
     KeyExpired,
+    KeyLimitReached,
     MemberAdded,
     PlanApproved,
 }
@@ -37,6 +38,7 @@ impl EventType {
             Self::KeyRevoked => "key.revoked",
             Self::KeyExpiring => "key.expiring",
             Self::KeyExpired => "key.expired",
+            Self::KeyLimitReached => "key.limit_reached",
             Self::MemberAdded => "member.added",
             Self::PlanApproved => "plan.approved",
         }

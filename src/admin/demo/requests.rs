@@ -136,6 +136,7 @@ impl Traffic<'_> {
             ip: Some(ip),
             agent: Some("harbor-pos/4.2".to_owned()),
             latency_us: 180 + i64::from(dice[8]) * 3,
+            moved: None,
         })
     }
 
@@ -160,7 +161,10 @@ fn call(profile: &Profile, scope: Option<&str>, workspace_id: &str) -> (String, 
         .iter()
         .find(|rule| scope == Some(rule.scope.as_str()));
     let named = rule.unwrap_or(&profile.first_call);
-    let path = named.path.replace("{workspace}", workspace_id);
+    let path = named
+        .path
+        .replace("{workspace}", workspace_id)
+        .replace("{id}", "4f1c9a02b7d35e68");
     let scope = scope.and_then(|id| profile.scope(id));
     match (rule, scope) {
         (None, Some(scope)) => {

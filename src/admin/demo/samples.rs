@@ -331,7 +331,7 @@ impl Sample {
                 currency.kind.as_str().clone_into(&mut wanted.currency_kind);
             }
             // A key that has waited for its answer shows what it is like without a limit.
-            if self.fate == Fate::InUse && moves_money(profile, &scopes) {
+            if profile.create.limits && self.fate == Fate::InUse && moves_money(profile, &scopes) {
                 wanted.currency.clone_from(&currency.id);
                 "500".clone_into(&mut wanted.max_amount);
                 "20000".clone_into(&mut wanted.max_daily);

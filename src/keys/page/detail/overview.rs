@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{
     db::Reader,
-    gateway::judge::VALID,
-    keys::{allow::ListKind, statement, types::KeyState},
+    gateway::{judge::VALID, lab},
+    keys::{allow::ListKind, samples, statement, types::KeyState},
     server::{
         clock::{DAY, HOUR, Millis},
         error::AppError,
@@ -156,10 +156,31 @@ pub(super) fn section(whole: &Whole, facts: &Facts) -> AnyView {
                 <div class="mt-4">
                     <CopyField id="key-id" label="Key id" value=key.id.clone() />
                 </div>
+                {failing(subject)}
             </aside>
         </div>
     }
     .into_any()
+}
+
+/// How a program's handling of failures is tried, where nothing real happens.
+fn failing(subject: &Subject) -> Option<AnyView> {
+    let (state, key) = (&subject.state, &subject.key);
+    if !lab::is_open(&state.profile, &key.environment, state.config.demo) {
+        return None;
+    }
+    let line = samples::failing(&state.profile, &state.config.gateway_url, &key.workspace_id)?;
+    let view = view! {
+        <div class="mt-4">
+            <CopyField
+                id="lab"
+                label="Try a failure"
+                hint="Answered with 429 and takes nothing. Also: expired, ip-refused, over-limit, upstream-500, slow."
+                value=line
+            />
+        </div>
+    };
+    Some(view.into_any())
 }
 
 #[expect(

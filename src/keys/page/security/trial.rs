@@ -112,6 +112,7 @@ fn record(key: &KeyRow, suspended: bool, now: Millis) -> KeyRecord {
         secret_ends_at: None,
         meta: Box::default(),
         rates: Rates::default(),
+        limits: None,
     }
 }
 

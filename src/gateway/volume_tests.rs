@@ -1,0 +1,442 @@
+//! Amounts through the routers: never more than a limit, whoever races, crashes or waits, and nothing lost.
+
+use std::sync::Arc;
+
+use axum::{
+    body::Body,
+    http::{Request, StatusCode},
+};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use super::volume;
+use crate::{
+    db::{
+        Db,
+        testing::{self, Engine, TestDb},
+    },
+    keys::{ops, terms::Limits},
+    on_both_engines,
+    profiles::Profile,
+    server::{
+        clock::{DAY, HOUR, MINUTE, Millis},
+        run,
+        testing::{Reply, TestApp},
+    },
+};
+
+struct Wallet {
+    app: TestApp,
+    workspace: String,
+    token: String,
+}
+
+/// A wallet platform, whose keys are limited.
+async fn wallet(test: TestDb) -> Wallet {
+    let app = TestApp::start_as(test, Profile::load("universal-wallet").expect("it loads")).await;
+    let workspace = app.workspace("Acme").await;
+    let token = app.service_token().await;
+    Wallet {
+        app,
+        workspace,
+        token,
+    }
+}
+
+impl Wallet {
+    async fn key(&self, max_amount: Option<i64>, max_daily: Option<i64>) -> (String, String) {
+        let mut wanted = self
+            .app
+            .wanted("live", "POS", &["operations:write", "balance:read"]);
+        wanted.terms.limits = Limits {
+            kind: None,
+            currency: Some("USD".to_owned()),
+            max_amount,
+            max_daily,
+        };
+        let created = ops::create_at_console(&self.app.state, &self.workspace, &wanted, None)
+            .await
+            .expect("made");
+        (
+            created.id,
+            created.secret.expect("it is no pair").expose().to_owned(),
+        )
+    }
+
+    async fn cash_in(&self, key: &str, body: &str) -> Reply {
+        self.cash_in_again(key, body, None).await
+    }
+
+    async fn cash_in_again(&self, key: &str, body: &str, repeat: Option<&str>) -> Reply {
+        let path = format!("/api/v1/distributors/{}/cash-in", self.workspace);
+        let mut request = Request::post(path)
+            .header("authorization", format!("Bearer {key}"))
+            .header("content-type", "application/json");
+        if let Some(repeat) = repeat {
+            request = request.header("idempotency-key", repeat);
+        }
+        self.app
+            .gateway(
+                request
+                    .body(Body::from(body.to_owned()))
+                    .expect("a request"),
+            )
+            .await
+    }
+
+    async fn ask(&self, key: &str, value: i64) -> Value {
+        let question = json!({ "key": key, "amount": { "value": value, "currency": "USD" } });
+        self.app.verify(&self.token, question).await.json()
+    }
+
+    async fn settle(&self, id: &str, how: &str) -> Reply {
+        let request = Request::post(format!("/v1/reservations/{id}/{how}"))
+            .header("authorization", format!("Bearer {}", self.token))
+            .body(Body::empty())
+            .expect("a request");
+        self.app.api(request).await
+    }
+
+    /// What the key has spoken for today.
+    async fn spent(&self, key_id: &str) -> i64 {
+        let mut reader = self.app.state.db.read().await.expect("a connection");
+        volume::today(&mut reader, &self.workspace, key_id, self.app.clock.now())
+            .await
+            .expect("read")
+            .first()
+            .map_or(0, |(_, spent)| *spent)
+    }
+}
+
+fn amount(value: i64) -> String {
+    json!({ "amount": value, "currency": "USD" }).to_string()
+}
+
+fn code(reply: &Reply) -> String {
+    reply.json()["code"].as_str().unwrap_or_default().to_owned()
+}
+
+on_both_engines! {
+    async fn a_key_moves_no_more_at_once_and_a_day_than_it_may(test: TestDb) {
+        let wallet = wallet(test).await;
+        let (id, key) = wallet.key(Some(500), Some(1000)).await;
+        let too_much = wallet.cash_in(&key, &amount(501)).await;
+        assert_eq!((too_much.status, code(&too_much).as_str()), (StatusCode::FORBIDDEN, "TRANSACTION_LIMIT_EXCEEDED"));
+        for _ in 0..2 {
+            let reply = wallet.cash_in(&key, &amount(500)).await;
+            assert_eq!(reply.status, StatusCode::OK, "{}", reply.body);
+        }
+        assert_eq!(wallet.spent(&id).await, 1000);
+        let beyond = wallet.cash_in(&key, &amount(1)).await;
+        assert_eq!((beyond.status, code(&beyond).as_str()), (StatusCode::FORBIDDEN, "DAILY_VOLUME_EXCEEDED"));
+        assert_eq!(wallet.spent(&id).await, 1000, "what is denied takes nothing");
+        let midnight = DAY - wallet.app.clock.now() % DAY;
+        wallet.app.clock.advance(midnight - 1);
+        assert_eq!(code(&wallet.cash_in(&key, &amount(1)).await), "DAILY_VOLUME_EXCEEDED");
+        wallet.app.clock.advance(1);
+        assert_eq!(wallet.cash_in(&key, &amount(500)).await.status, StatusCode::OK, "another day");
+        assert_eq!(wallet.spent(&id).await, 500);
+    }
+
+    async fn the_row_of_a_request_that_moves_money_is_there_before_its_answer(test: TestDb) {
+        let wallet = wallet(test).await;
+        let (id, key) = wallet.key(Some(500), Some(1000)).await;
+        wallet.cash_in(&key, &amount(400)).await;
+        wallet.cash_in(&key, &amount(700)).await;
+        let mut reader = wallet.app.state.db.read().await.expect("a connection");
+        let rows: Vec<(String, i64, Option<i64>, Option<String>)> = crate::fetch_all!(
+            &mut reader,
+            (String, i64, Option<i64>, Option<String>),
+            "select code, status, amount, reservation_id from requests where key_id = $1 order by id",
+            &id
+        )
+        .expect("read");
+        let [allowed, denied] = rows.as_slice() else { panic!("two rows, not {rows:?}") };
+        assert_eq!((allowed.0.as_str(), allowed.1, allowed.2), ("VALID", 200, Some(400)));
+        assert!(allowed.3.as_ref().is_some_and(|id| id.starts_with("rsv_")));
+        assert_eq!((denied.0.as_str(), denied.1, denied.2), ("TRANSACTION_LIMIT_EXCEEDED", 403, Some(700)));
+        assert!(denied.3.is_none());
+    }
+
+    async fn amounts_that_cannot_be_told_move_nothing(test: TestDb) {
+        let wallet = wallet(test).await;
+        let (id, key) = wallet.key(None, Some(1000)).await;
+        for body in [
+            "", "{}", "[]", "amount=5", r#"{"currency":"USD"}"#,
+            r#"{"amount":-1,"currency":"USD"}"#, r#"{"amount":1.5,"currency":"USD"}"#,
+            r#"{"amount":1e2,"currency":"USD"}"#, r#"{"amount":"0x10","currency":"USD"}"#,
+            r#"{"amount":99999999999999999999,"currency":"USD"}"#,
+            r#"{"amount":1,"amount":2,"currency":"USD"}"#, r#"{"amount":1,"Amount":2,"currency":"USD"}"#,
+            r#"{"amount":null,"currency":"USD"}"#, r#"{"amount":1,"currency":7}"#,
+        ] {
+            let reply = wallet.cash_in(&key, body).await;
+            assert_eq!((reply.status, code(&reply).as_str()), (StatusCode::BAD_REQUEST, "BAD_REQUEST"), "{body}: {}", reply.body);
+        }
+        for body in [r#"{"amount":1,"currency":"EUR"}"#, r#"{"amount":1,"currency":"XXX"}"#] {
+            let reply = wallet.cash_in(&key, body).await;
+            assert_eq!((reply.status, code(&reply).as_str()), (StatusCode::FORBIDDEN, "CURRENCY_NOT_ALLOWED"), "{body}");
+        }
+        assert_eq!(wallet.spent(&id).await, 0);
+    }
+
+    async fn racing_requests_on_two_nodes_never_spend_more_than_the_budget(test: TestDb) {
+        let wallet = wallet(test).await;
+        let (id, key) = wallet.key(None, Some(1000)).await;
+        let elsewhere = Db::connect(&wallet.app.test.url).await.expect("it opens");
+        let nodes = [wallet.app.state.clone(), wallet.app.state.with_db(elsewhere)];
+        let wallet = Arc::new(wallet);
+        let tasks: Vec<_> = (0..64)
+            .map(|i| {
+                let gateway = run::gateway_router(&nodes[i % 2]);
+                let path = format!("/api/v1/distributors/{}/cash-in", wallet.workspace);
+                let request = Request::post(path)
+                    .header("authorization", format!("Bearer {key}"))
+                    .header("content-type", "application/json")
+                    .body(Body::from(amount(70)))
+                    .expect("a request");
+                tokio::spawn(async move { gateway.oneshot(request).await.expect("answered").status() })
+            })
+            .collect();
+        let mut granted = 0;
+        for task in tasks {
+            let status = task.await.expect("joined");
+            assert!(matches!(status, StatusCode::OK | StatusCode::FORBIDDEN | StatusCode::TOO_MANY_REQUESTS), "{status}");
+            granted += i64::from(status == StatusCode::OK);
+        }
+        assert!(granted > 0 && granted * 70 <= 1000, "{granted}");
+        assert_eq!(wallet.spent(&id).await, granted * 70);
+    }
+
+    async fn what_verify_reserves_is_committed_released_or_lapses(test: TestDb) {
+        let wallet = wallet(test).await;
+        let (id, key) = wallet.key(Some(1000), Some(1000)).await;
+        let first = wallet.ask(&key, 600).await;
+        assert_eq!(first["valid"], true, "{first}");
+        let reservation = first["reservation"]["id"].as_str().expect("one").to_owned();
+        assert_eq!(wallet.ask(&key, 600).await["code"], "DAILY_VOLUME_EXCEEDED");
+        for _ in 0..2 {
+            let reply = wallet.settle(&reservation, "release").await;
+            assert_eq!(reply.status, StatusCode::OK, "{}", reply.body);
+        }
+        assert_eq!(wallet.spent(&id).await, 0);
+        assert_eq!(wallet.settle(&reservation, "commit").await.status, StatusCode::CONFLICT);
+
+        let second = wallet.ask(&key, 600).await["reservation"]["id"].as_str().expect("one").to_owned();
+        for _ in 0..2 {
+            assert_eq!(wallet.settle(&second, "commit").await.status, StatusCode::OK);
+        }
+        assert_eq!(wallet.settle(&second, "release").await.status, StatusCode::CONFLICT);
+        assert_eq!(wallet.spent(&id).await, 600);
+
+        let third = wallet.ask(&key, 400).await["reservation"]["id"].as_str().expect("one").to_owned();
+        wallet.app.clock.advance(15 * MINUTE);
+        assert_eq!(wallet.settle(&third, "commit").await.status, StatusCode::CONFLICT, "it has lapsed");
+        if wallet.app.clock.now() % DAY > HOUR {
+            assert_eq!(wallet.ask(&key, 400).await["valid"], true, "what has lapsed is free again");
+        }
+        for unknown in ["rsv_00000000000000000000000000", "nonsense"] {
+            assert_eq!(wallet.settle(unknown, "commit").await.status, StatusCode::NOT_FOUND);
+        }
+    }
+
+    async fn a_gateways_own_reservation_is_nobody_elses_to_settle(test: TestDb) {
+        let wallet = wallet(test).await;
+        let (_, key) = wallet.key(None, Some(1000)).await;
+        wallet.cash_in(&key, &amount(10)).await;
+        let id: (String,) = {
+            let mut reader = wallet.app.state.db.read().await.expect("a connection");
+            crate::fetch_one!(&mut reader, (String,), "select id from reservations").expect("one")
+        };
+        assert_eq!(wallet.settle(&id.0, "release").await.status, StatusCode::NOT_FOUND);
+    }
+
+    async fn a_question_that_is_asked_again_reserves_once(test: TestDb) {
+        let wallet = wallet(test).await;
+        let (id, key) = wallet.key(None, Some(1000)).await;
+        let ask = async |value: i64| {
+            let question = json!({ "key": key, "amount": { "value": value, "currency": "USD" }, "idempotency_key": "once" });
+            wallet.app.verify(&wallet.token, question).await
+        };
+        let (one, other) = (ask(400).await.json(), ask(400).await.json());
+        assert_eq!(one["reservation"]["id"], other["reservation"]["id"]);
+        assert_eq!(wallet.spent(&id).await, 400);
+        assert_eq!(ask(401).await.status, StatusCode::CONFLICT);
+        let (one, other) = (
+            wallet.cash_in_again(&key, &amount(300), Some("call")).await,
+            wallet.cash_in_again(&key, &amount(300), Some("call")).await,
+        );
+        assert_eq!((one.status, other.status), (StatusCode::OK, StatusCode::OK));
+        assert_eq!(wallet.spent(&id).await, 700, "the platform does it once");
+        assert_eq!(wallet.cash_in_again(&key, &amount(301), Some("call")).await.status, StatusCode::BAD_REQUEST);
+    }
+
+    async fn a_dry_run_says_what_the_limits_would_and_takes_nothing(test: TestDb) {
+        let wallet = wallet(test).await;
+        let (id, key) = wallet.key(Some(500), Some(600)).await;
+        wallet.cash_in(&key, &amount(200)).await;
+        let dry = async |value: i64| {
+            let question = json!({ "key": key, "amount": { "value": value, "currency": "USD" }, "dry_run": true });
+            wallet.app.verify(&wallet.token, question).await.json()
+        };
+        for (value, code) in [(400, "VALID"), (401, "DAILY_VOLUME_EXCEEDED"), (501, "TRANSACTION_LIMIT_EXCEEDED")] {
+            assert_eq!(dry(value).await["code"], code, "{value}");
+        }
+        assert_eq!(wallet.spent(&id).await, 200);
+    }
+
+    async fn a_request_that_is_never_answered_stays_counted(test: TestDb) {
+        let wallet = wallet(test).await;
+        let (id, key) = wallet.key(None, Some(1000)).await;
+        let keep = async || {
+            let state = &wallet.app.state;
+            let record = crate::gateway::door::recognise(state, &key).await.expect("known");
+            let amount = crate::gateway::amount::Amount { value: 300, currency: "USD".to_owned() };
+            let ask = volume::Ask {
+                workspace_id: &wallet.workspace,
+                key_id: &record.id,
+                environment: &record.environment,
+                limits: record.limits(),
+                amount: &amount,
+                door: crate::usage::buffer::Door::Gateway,
+                request_id: "req_1",
+                idempotency_key: None,
+                asked: [0; 32],
+            };
+            match volume::reserve(state, &ask).await.expect("asked") {
+                volume::Answer::Reserved(reserving) => reserving.keep(None).await.expect("kept"),
+                _ => panic!("refused"),
+            }
+        };
+        drop(keep().await);
+        assert_eq!(wallet.spent(&id).await, 300, "a process that ends gives nothing back");
+        wallet.app.clock.advance(2 * HOUR);
+        volume::upkeep(&wallet.app.state).await.expect("done");
+        let mut reader = wallet.app.state.db.read().await.expect("a connection");
+        let (state,): (String,) = crate::fetch_one!(&mut reader, (String,), "select state from reservations").expect("one");
+        assert_eq!(state, "committed");
+    }
+
+    async fn what_was_not_sent_or_was_refused_is_given_back_on_its_day(test: TestDb) {
+        use volume::{Held, Outcome};
+        let wallet = wallet(test).await;
+        let (id, key) = wallet.key(None, Some(1000)).await;
+        let record = crate::gateway::door::recognise(&wallet.app.state, &key).await.expect("known");
+        for (outcome, spent) in [
+            (Outcome::NotSent, 0), (Outcome::Answered(422), 0), (Outcome::Answered(200), 100),
+            (Outcome::Answered(503), 200), (Outcome::Answered(302), 300), (Outcome::Lost, 400),
+        ] {
+            let amount = crate::gateway::amount::Amount { value: 100, currency: "USD".to_owned() };
+            let request_id = wallet.app.state.rng.id("req", wallet.app.clock.now());
+            let ask = volume::Ask {
+                workspace_id: &wallet.workspace,
+                key_id: &id,
+                environment: "live",
+                limits: record.limits(),
+                amount: &amount,
+                door: crate::usage::buffer::Door::Gateway,
+                request_id: &request_id,
+                idempotency_key: None,
+                asked: [0; 32],
+            };
+            let held: Held = match volume::reserve(&wallet.app.state, &ask).await.expect("asked") {
+                volume::Answer::Reserved(reserving) => reserving.keep(None).await.expect("kept"),
+                _ => panic!("refused"),
+            };
+            let row = crate::usage::buffer::RequestRow {
+                id: request_id.clone(),
+                workspace_id: wallet.workspace.as_str().into(),
+                environment: "live".into(),
+                key_id: id.as_str().into(),
+                secret_id: None,
+                at: wallet.app.clock.now(),
+                door: crate::usage::buffer::Door::Gateway,
+                code: "VALID",
+                status: 200,
+                method: None,
+                path: None,
+                scope: None,
+                ip: None,
+                agent: None,
+                latency_us: 1,
+                moved: None,
+            };
+            held.settle(&wallet.app.state, outcome, row).await.expect("settled");
+            assert_eq!(wallet.spent(&id).await, spent, "{outcome:?}");
+        }
+    }
+
+    async fn a_limit_that_is_reached_is_told_once_a_day(test: TestDb) {
+        let wallet = wallet(test).await;
+        let (_, key) = wallet.key(None, Some(1000)).await;
+        for value in [900, 200, 200] {
+            wallet.cash_in(&key, &amount(value)).await;
+        }
+        let mut reader = wallet.app.state.db.read().await.expect("a connection");
+        let (events,): (i64,) = crate::fetch_one!(
+            &mut reader,
+            (i64,),
+            "select count(*) from outbox_events where type = 'key.limit_reached'"
+        )
+        .expect("counted");
+        assert_eq!(events, 1);
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Ask(i64),
+    Commit(usize),
+    Release(usize),
+    Wait(Millis),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0i64..600).prop_map(Step::Ask),
+        2 => (0usize..20).prop_map(Step::Commit),
+        2 => (0usize..20).prop_map(Step::Release),
+        1 => (0i64..20 * MINUTE).prop_map(Step::Wait),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+    /// However reservations are made, settled and left alone: what is committed on a day is never above the limit.
+    #[test]
+    fn no_order_of_settling_spends_more_than_the_limit(steps in prop::collection::vec(step(), 1..40)) {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let wallet = wallet(testing::database(Engine::Sqlite).await).await;
+            let (id, key) = wallet.key(Some(600), Some(1000)).await;
+            let mut made: Vec<(String, i64, i64)> = Vec::new();
+            let mut committed = std::collections::BTreeMap::<i64, i64>::new();
+            for step in steps {
+                match step {
+                    Step::Ask(value) => {
+                        let answer = wallet.ask(&key, value).await;
+                        if let Some(id) = answer["reservation"]["id"].as_str() {
+                            made.push((id.to_owned(), value, volume::day_of(wallet.app.clock.now())));
+                        }
+                    }
+                    Step::Commit(i) if !made.is_empty() => {
+                        let (id, value, day) = &made[i % made.len()];
+                        if wallet.settle(id, "commit").await.status == StatusCode::OK {
+                            *committed.entry(*day).or_default() += value;
+                            let at = i % made.len();
+                            made.remove(at);
+                        }
+                    }
+                    Step::Release(i) if !made.is_empty() => {
+                        let at = i % made.len();
+                        wallet.settle(&made[at].0, "release").await;
+                    }
+                    Step::Commit(_) | Step::Release(_) => {}
+                    Step::Wait(by) => wallet.app.clock.advance(by),
+                }
+                assert!(wallet.spent(&id).await <= 1000);
+            }
+            assert!(committed.values().all(|spent| *spent <= 1000), "{committed:?}");
+        });
+    }
+}
