@@ -243,6 +243,10 @@ pub const API_ROUTES: &[Route] = &[
     post("/v1/keys/verify", Access::Service),
     post("/v1/reservations/{id}/commit", Access::Service),
     post("/v1/reservations/{id}/release", Access::Service),
+    // Every method is served alike: that of the original request is what counts. The key is what lets it pass.
+    get("/v1/forward-auth", Access::Anyone),
+    get("/v1/forward-auth/", Access::Anyone),
+    get("/v1/forward-auth/{*path}", Access::Anyone),
     get("/healthz", Access::Anyone),
     get("/readyz", Access::Anyone),
     get("/metrics", Access::Anyone),

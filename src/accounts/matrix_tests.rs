@@ -655,6 +655,11 @@ async fn every_route_of_the_api_asks_for_a_service_token_or_for_nothing() {
                 .await;
             let at = format!("{} {} as {name}", route.method, route.path);
             match route.access {
+                // Whoever asks, what is asked about has no key that may do it.
+                Access::Anyone if route.path.starts_with("/v1/forward-auth") => {
+                    assert!(reply.status.is_client_error(), "{at}: {}", reply.status);
+                    assert!(reply.headers.contains_key("x-latchkey-code"), "{at}");
+                }
                 Access::Anyone => assert_eq!(reply.status, StatusCode::OK, "{at}"),
                 // Let through, and told that there is no such thing.
                 Access::Service if name == "service token" && route.path.contains("{id}") => {

@@ -129,9 +129,9 @@ async fn run(cli: Cli) -> Result<ExitCode, Failed> {
             if only.is_some() {
                 return Err(Failed("--only is not available in this version".to_owned()));
             }
-            if !config.gateway {
+            if config.upstreams.is_none() {
                 return Err(Failed(
-                    "LATCHKEY_UPSTREAM is not set: say what stands behind the gateway (`sandbox` for sample data)"
+                    "LATCHKEY_UPSTREAM is not set: say what stands behind the gateway (a URL, or `sandbox` for sample data)"
                         .to_owned(),
                 ));
             }

@@ -14,6 +14,7 @@ use super::{
     form::Form,
     judge::{Code, Facts},
     limit::{Left, quota::month_of},
+    proxy::Failure,
 };
 use crate::{
     profiles::{ErrorBody, Profile},
@@ -45,19 +46,12 @@ impl Refusal {
 
     /// The whole answer.
     pub fn answer(&self, profile: &Profile, now: Millis) -> Response {
-        let (style, code) = (profile.error_body, self.code);
+        let style = profile.error_body;
         let status =
-            StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = body(style, self, &request_id::current());
-        let mut response = (status, Json(body)).into_response();
+        let mut response = sent(style, status, body);
         let headers = response.headers_mut();
-        if style == ErrorBody::Problem {
-            headers.insert(
-                header::CONTENT_TYPE,
-                HeaderValue::from_static("application/problem+json"),
-            );
-        }
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         // RFC 9110 §11.6.1 asks for a challenge with every 401.
         if status == StatusCode::UNAUTHORIZED
             && let Ok(challenge) = HeaderValue::try_from(profile.credential.challenge(&profile.id))
@@ -72,6 +66,39 @@ impl Refusal {
         }
         response
     }
+}
+
+/// What is answered where the upstream gave no answer.
+pub fn failed(style: ErrorBody, failure: Failure) -> Response {
+    let status = failure.status();
+    let body = in_style(
+        style,
+        &Told {
+            status: status.as_u16(),
+            kind: if status.is_client_error() {
+                Code::BadRequest.error_type()
+            } else {
+                Code::Unavailable.error_type()
+            },
+            code: failure.code(),
+            message: failure.message(),
+            request_id: &request_id::current(),
+        },
+    );
+    sent(style, status, body)
+}
+
+fn sent(style: ErrorBody, status: StatusCode, body: Value) -> Response {
+    let mut response = (status, Json(body)).into_response();
+    let headers = response.headers_mut();
+    if style == ErrorBody::Problem {
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 /// Whole seconds, at least one, after which it has passed.
@@ -224,15 +251,43 @@ fn body(style: ErrorBody, refusal: &Refusal, request_id: &str) -> Value {
         (ErrorBody::Flat, Code::OriginNotAllowed, Some(domain)) => {
             json!({ "error": message, "detected_domain": domain })
         }
-        (ErrorBody::Flat, ..) => {
-            json!({ "error": message, "code": code.as_str(), "request_id": request_id })
-        }
-        (ErrorBody::Typed, ..) => json!({ "error": {
-            "type": code.error_type(), "code": code.as_str(), "message": message, "request_id": request_id,
+        _ => in_style(
+            style,
+            &Told {
+                status: code.status(),
+                kind: code.error_type(),
+                code: code.as_str(),
+                message,
+                request_id,
+            },
+        ),
+    }
+}
+
+/// What an error body says.
+struct Told<'a> {
+    status: u16,
+    kind: &'a str,
+    code: &'a str,
+    message: &'a str,
+    request_id: &'a str,
+}
+
+fn in_style(style: ErrorBody, told: &Told<'_>) -> Value {
+    let Told {
+        status,
+        kind,
+        code,
+        message,
+        request_id,
+    } = told;
+    match style {
+        ErrorBody::Flat => json!({ "error": message, "code": code, "request_id": request_id }),
+        ErrorBody::Typed => json!({ "error": {
+            "type": kind, "code": code, "message": message, "request_id": request_id,
         }}),
-        (ErrorBody::Problem, ..) => json!({
-            "type": "about:blank", "title": message, "status": code.status(), "code": code.as_str(),
-            "request_id": request_id,
+        ErrorBody::Problem => json!({
+            "type": "about:blank", "title": message, "status": status, "code": code, "request_id": request_id,
         }),
     }
 }

@@ -8,6 +8,7 @@ pub mod cache;
 pub mod credential;
 pub mod door;
 mod form;
+pub mod forward_auth;
 pub mod judge;
 pub mod lab;
 #[cfg(test)]
@@ -17,14 +18,17 @@ pub mod loader;
 mod origin;
 #[cfg(test)]
 mod pages_tests;
+pub mod proxy;
 #[cfg(test)]
 mod rate_tests;
 pub mod reservations;
 pub mod routes;
 pub mod sandbox;
 pub mod scope;
+mod target;
 #[cfg(test)]
 mod tests;
+pub mod upstream;
 pub mod verify;
 pub mod volume;
 #[cfg(test)]

@@ -18,13 +18,16 @@ use super::{
     form::{Form, Repeated, Unreadable, buffered},
     judge::{Code, Facts, KeyRecord, Needs, Resource, Verdict},
     lab::{self, Lab},
-    origin, sandbox,
+    origin,
+    proxy::{Hop, Identity, Onward},
+    sandbox, target,
+    upstream::{Base, Upstream},
     volume::{self, Outcome},
 };
 use crate::{
     keys::allow::ListKind,
     profiles::{AmountPlace, Profile, Rule, Ruling},
-    server::{address, state::AppState},
+    server::{address, headers::Foreign, request_id, state::AppState},
     usage::buffer::Door,
 };
 
@@ -50,6 +53,10 @@ async fn pass(
 ) -> Result<Response, Refusal> {
     let profile = &state.profile;
     let (method, path) = (&request.method, request.uri.path());
+    target::check(request).map_err(|unclear| {
+        door::count(Door::Gateway, Verdict::Denied(Code::BadRequest));
+        Refusal::new(Code::BadRequest, unclear.message())
+    })?;
     let (form, body) = if profile.credential.form.is_some() || profile.reads_action(method, path) {
         Form::read_keeping(&request.headers, body)
             .await
@@ -132,6 +139,7 @@ async fn pass(
         wrong,
         left,
         wait,
+        reservation,
         entry,
         ..
     } = door::decide(state, call)
@@ -150,10 +158,26 @@ async fn pass(
             domain: origin.filter(|_| code == Code::OriginNotAllowed),
         });
     };
-    let mut response = upstream(state, &key, rule, request, body).await?;
-    let status = response.status().as_u16();
+    let upstreams = state.config.upstreams.as_ref();
+    let (mut response, outcome) = match upstreams.and_then(|all| all.of(&key.environment)) {
+        Some(Upstream::Server(base)) => {
+            let onward = Onward {
+                request: request.clone(),
+                body,
+                hop: hop(request, state),
+                places: &profile.credential,
+                credential: text,
+                identity: Identity {
+                    reservation: reservation.as_ref().map(|(id, _)| id.as_str()),
+                    ..identity(&key)
+                },
+            };
+            served(state, base, onward).await
+        }
+        Some(Upstream::Sandbox) | None => sampled(state, &key, rule, request, body).await?,
+    };
     entry
-        .settle(Outcome::Answered(status), status)
+        .settle(outcome, response.status().as_u16())
         .await
         .map_err(|code| Refusal::new(code, message(code, &facts, scope)))?;
     if let Some(left) = left {
@@ -260,14 +284,50 @@ fn moves<'a>(
     }
 }
 
-/// What passes is answered by the sandbox, whose subject is the rule.
-async fn upstream(
+/// Who the key's holder is, as the upstream is told.
+pub(super) fn identity(key: &KeyRecord) -> Identity<'_> {
+    Identity {
+        key_id: &key.id,
+        workspace_id: &key.workspace_id,
+        environment: &key.environment,
+        scopes: key.scopes.join(" "),
+        request_id: request_id::current(),
+        reservation: None,
+    }
+}
+
+fn hop(request: &Parts, state: &AppState) -> Hop {
+    let (peer, trusted) = address::peer(&request.extensions, &state.config);
+    Hop { peer, trusted }
+}
+
+/// The answer of the server behind the gateway, or that there is none; and what that means for an amount.
+async fn served(state: &AppState, base: &Base, onward: Onward<'_>) -> (Response, Outcome) {
+    match state.proxy.forward(base, onward).await {
+        Ok(mut response) => {
+            response.extensions_mut().insert(Foreign);
+            let outcome = Outcome::Answered(response.status().as_u16());
+            (response, outcome)
+        }
+        Err(failure) => {
+            let outcome = if failure.is_not_sent() {
+                Outcome::NotSent
+            } else {
+                Outcome::Lost
+            };
+            (answer::failed(state.profile.error_body, failure), outcome)
+        }
+    }
+}
+
+/// The sandbox's answer, whose subject is the rule.
+async fn sampled(
     state: &AppState,
     key: &KeyRecord,
     rule: &Rule,
     request: &Parts,
     body: Body,
-) -> Result<Response, Refusal> {
+) -> Result<(Response, Outcome), Refusal> {
     let call = sandbox::Call {
         profile: &state.profile,
         rule,
@@ -283,7 +343,8 @@ async fn upstream(
     response
         .headers_mut()
         .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+    let outcome = Outcome::Answered(response.status().as_u16());
+    Ok((response, outcome))
 }
 
 pub fn agent(headers: &HeaderMap) -> Option<String> {

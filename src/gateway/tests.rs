@@ -464,7 +464,7 @@ async fn strangers_keys_are_remembered_as_unknown_and_not_logged() {
 }
 
 /// A platform whose keys stand where `credential` says, with further rules.
-async fn platform(credential: &str, body_style: &str, rules: &str) -> TestApp {
+pub async fn platform(credential: &str, body_style: &str, rules: &str) -> TestApp {
     let text = include_str!("../profiles/revkeen.toml")
         .replace("headers = [\"x-revkeen-key\"]\nbearer = true", credential)
         .replace(
@@ -477,7 +477,7 @@ async fn platform(credential: &str, body_style: &str, rules: &str) -> TestApp {
 }
 
 /// One path for all, as panels have it.
-const PANEL: &str = r#"
+pub const PANEL: &str = r#"
 [[rules]]
 method = "POST"
 path = "/api/v1"

@@ -255,7 +255,11 @@ async fn outlook(
 }
 
 /// Whose things the call is about. Where calls of the asked scope name a workspace, one has to be named here too.
-fn resource<'a>(profile: &Profile, asked: Option<&Asked>, named: Option<&'a str>) -> Resource<'a> {
+pub(super) fn resource<'a>(
+    profile: &Profile,
+    asked: Option<&Asked>,
+    named: Option<&'a str>,
+) -> Resource<'a> {
     let must_name = || {
         profile.rules.iter().any(|rule| {
             rule.names_workspace() && asked.is_some_and(|asked| asked.names(&rule.scope))

@@ -35,6 +35,14 @@ pub fn of(headers: &HeaderMap, extensions: &Extensions, config: &Config) -> Opti
     Some(client(peer.ip(), forwarded, &config.trusted_proxies))
 }
 
+/// The other end of the connection, and whether it is a proxy whose word is taken.
+pub fn peer(extensions: &Extensions, config: &Config) -> (Option<IpAddr>, bool) {
+    let peer = extensions.get::<ConnectInfo<SocketAddr>>();
+    let peer = peer.map(|ConnectInfo(peer)| peer.ip().to_canonical());
+    let trusted = peer.is_some_and(|ip| config.trusted_proxies.iter().any(|net| net.contains(&ip)));
+    (peer, trusted)
+}
+
 fn client<'a>(
     peer: IpAddr,
     forwarded: impl DoubleEndedIterator<Item = &'a str>,

@@ -1,4 +1,4 @@
-//! The api listener: verify, reservations, health, readiness, metrics. JSON only.
+//! The api listener: verify, reservations, forward-auth, health, readiness, metrics. JSON only.
 
 use axum::{
     Json, Router,
@@ -6,7 +6,7 @@ use axum::{
     http::{Method, StatusCode, Uri, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{MethodRouter, get, post},
+    routing::{MethodRouter, any, get, post},
 };
 use serde_json::json;
 use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
@@ -17,7 +17,7 @@ use crate::{
     db::installation,
     error::UiErrorKind,
     gateway::{
-        reservations,
+        forward_auth, reservations,
         verify::{self, ServiceToken},
     },
 };
@@ -32,6 +32,9 @@ pub fn router(state: &AppState) -> Router {
             (&Method::POST, "/v1/keys/verify") => post(verify::handle),
             (&Method::POST, "/v1/reservations/{id}/commit") => post(reservations::commit),
             (&Method::POST, "/v1/reservations/{id}/release") => post(reservations::release),
+            (&Method::GET, "/v1/forward-auth") => any(forward_auth::handle),
+            (&Method::GET, "/v1/forward-auth/") => any(forward_auth::handle),
+            (&Method::GET, "/v1/forward-auth/{*path}") => any(forward_auth::handle),
             (&Method::GET, "/healthz") => get(|| async { Json(json!({ "ok": true })) }),
             (&Method::GET, "/readyz") => get(ready),
             (&Method::GET, "/metrics") => get(show_metrics),
@@ -103,7 +106,7 @@ async fn show_metrics() -> Response {
 }
 
 /// Endpoints with fixed names that are still to come.
-const TO_COME: &[&str] = &["/v1/events", "/v1/forward-auth", "/openapi.json", "/docs"];
+const TO_COME: &[&str] = &["/v1/events", "/openapi.json", "/docs"];
 
 async fn nothing_here(uri: Uri) -> AppError {
     let to_come = TO_COME.iter().any(|path| uri.path().starts_with(path));

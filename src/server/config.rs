@@ -6,7 +6,10 @@ use clap::Args;
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use crate::mail::deliver;
+use crate::{
+    gateway::upstream::{Upstream, Upstreams},
+    mail::deliver,
+};
 
 /// What may be set, before defaults. Field names are those of the file; the flag is `--database-url`, the
 /// variable `LATCHKEY_DATABASE_URL`, and so on.
@@ -42,7 +45,7 @@ pub struct Settings {
     /// Where programs reach the gateway; shown in examples
     #[arg(long, env = "LATCHKEY_GATEWAY_URL", global = true)]
     pub gateway_url: Option<String>,
-    /// What stands behind the gateway: `sandbox`
+    /// What stands behind the gateway: `sandbox`, a URL, or one per environment (`live=https://…,test=sandbox`)
     #[arg(long, env = "LATCHKEY_UPSTREAM", global = true)]
     pub upstream: Option<String>,
     /// CIDRs of the proxies whose X-Forwarded-For is believed, comma-separated
@@ -102,8 +105,8 @@ pub struct Config {
     pub redis_url: Option<String>,
     /// Several nodes may serve though they share no limits.
     pub limits_per_node: bool,
-    /// Whether anything stands behind the gateway; `serve` asks for it.
-    pub gateway: bool,
+    /// What stands behind the gateway; `serve` asks for it.
+    pub upstreams: Option<Upstreams>,
     /// The demo's sign-ins are shown, its pages for looking at pieces are there, and only loopback is listened on.
     pub demo: bool,
 }
@@ -134,15 +137,9 @@ impl Config {
                 return Err(format!("{name} is not available in this version; unset it"));
             }
         }
-        let upstream = given.upstream.or(file.upstream);
-        let gateway = match upstream.as_deref() {
-            Some("sandbox") => true,
-            None => demo,
-            Some(other) => {
-                return Err(format!(
-                    "LATCHKEY_UPSTREAM={other}: only `sandbox` is available in this version"
-                ));
-            }
+        let upstreams = match given.upstream.or(file.upstream) {
+            Some(text) => Some(Upstreams::parse(&text)?),
+            None => demo.then_some(Upstreams::Every(Upstream::Sandbox)),
         };
         let database = if demo {
             "sqlite://data/demo.db"
@@ -214,7 +211,7 @@ impl Config {
                 .or(file.redis_url)
                 .filter(|url| !url.is_empty()),
             limits_per_node: given.limits_per_node || file.limits_per_node,
-            gateway,
+            upstreams,
             demo,
         };
         if demo {

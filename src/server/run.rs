@@ -15,7 +15,7 @@ use super::{
     api,
     clock::{Clock, DAY, Millis, Rng},
     config::Config,
-    headers, metrics, portal, request_id, secrets,
+    headers, listen, metrics, portal, request_id, secrets,
     state::{AppState, Shared},
 };
 use crate::{
@@ -27,6 +27,7 @@ use crate::{
         cache::SecretCache,
         limit::{self, Limiter},
         loader::Loader,
+        proxy::Proxy,
         sandbox::Sandbox,
     },
     keys,
@@ -87,6 +88,10 @@ pub enum Migrate {
 /// Opens database, secrets and profile.
 pub async fn open(config: Config, migrate: Migrate) -> Result<Opened, StartError> {
     let profile = Arc::new(Profile::load(&config.profile).map_err(StartError::Refused)?);
+    if let Some(upstreams) = &config.upstreams {
+        upstreams.check(&profile).map_err(StartError::Refused)?;
+    }
+    let proxy = Proxy::new(config.upstreams.as_ref()).map_err(StartError::Refused)?;
     let failed = |error| StartError::Database {
         url: without_password(&config.database_url),
         error,
@@ -116,6 +121,7 @@ pub async fn open(config: Config, migrate: Migrate) -> Result<Opened, StartError
         passkeys: passkeys::relying_party(&config, &profile),
         keys: SecretCache::new(&db, loader),
         limits,
+        proxy,
         tokens: SecretCache::new(&db, ()),
         hasher: Hasher::default(),
         config,
@@ -207,13 +213,12 @@ pub async fn serve(opened: Opened, ready: impl FnOnce(&Config)) -> Result<(), St
         let listener = TcpListener::bind(addr)
             .await
             .map_err(|error| StartError::Listen { addr, error })?;
-        let stopping = stop.clone();
-        servers.spawn(async move {
-            let service = router.into_make_service_with_connect_info::<SocketAddr>();
-            axum::serve(listener, service)
-                .with_graceful_shutdown(stopping.cancelled_owned())
-                .await
-        });
+        servers.spawn(listen::serve(
+            listener,
+            router,
+            listen::Limits::default(),
+            stop.clone(),
+        ));
     }
     let mut workers = JoinSet::new();
     workers.spawn({

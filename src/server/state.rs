@@ -13,7 +13,9 @@ use crate::{
     accounts::password::Hasher,
     admin::tokens::ServiceToken,
     db::Db,
-    gateway::{cache::SecretCache, judge::KeyRecord, limit::Limiter, sandbox::Sandbox},
+    gateway::{
+        cache::SecretCache, judge::KeyRecord, limit::Limiter, proxy::Proxy, sandbox::Sandbox,
+    },
     profiles::Profile,
     usage::buffer::Buffer,
 };
@@ -35,6 +37,7 @@ pub struct Shared {
     pub hasher: Hasher,
     pub keys: SecretCache<KeyRecord>,
     pub limits: Limiter,
+    pub proxy: Proxy,
     pub tokens: SecretCache<ServiceToken>,
     pub usage: Buffer,
     pub sandbox: Sandbox,
@@ -50,6 +53,16 @@ impl AppState {
     pub fn with_clock(&self, clock: Clock) -> Self {
         let mut shared = (*self.0).clone();
         shared.clock = clock;
+        Self::new(shared)
+    }
+
+    /// The same installation in front of other upstreams.
+    #[cfg(test)]
+    #[must_use]
+    pub fn with_settings(&self, config: Config, proxy: Proxy) -> Self {
+        let mut shared = (*self.0).clone();
+        shared.config = config;
+        shared.proxy = proxy;
         Self::new(shared)
     }
 

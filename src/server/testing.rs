@@ -3,6 +3,7 @@
 use std::{
     net::SocketAddr,
     sync::{Arc, LazyLock},
+    time::Duration,
 };
 
 use axum::{
@@ -12,12 +13,14 @@ use axum::{
     http::{HeaderMap, Method, Request, StatusCode, header},
 };
 use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::{
     clock::{Clock, Rng},
     config::{Config, Settings},
-    portal, run,
+    listen, portal, run,
     secrets::{Peppers, Sealer},
     state::{AppState, Shared},
 };
@@ -30,7 +33,10 @@ use crate::{
     },
     admin, audit,
     db::testing::TestDb,
-    gateway::{cache::SecretCache, limit::Limiter, loader::Loader, sandbox::Sandbox},
+    gateway::{
+        cache::SecretCache, limit::Limiter, loader::Loader, proxy::Proxy, sandbox::Sandbox,
+        upstream::Upstreams,
+    },
     keys::policy::{self, NewKey, Wanted},
     mail::{self, Letter},
     profiles::{CurrencyKind, Profile},
@@ -123,6 +129,7 @@ impl TestApp {
             config,
             keys: SecretCache::new(&db, loader),
             limits,
+            proxy: Proxy::new(None).expect("no certificates needed"),
             tokens: SecretCache::new(&db, ()),
             db,
             clock: clock.clone(),
@@ -142,6 +149,37 @@ impl TestApp {
             clock,
             test,
         }
+    }
+
+    /// The same installation with a server behind its gateway, that is given so long for its first byte, and with these
+    /// proxies trusted.
+    #[must_use]
+    pub fn behind(self, upstream: &str, patience: Duration, trusted: &[&str]) -> Self {
+        let mut config = self.state.config.clone();
+        config.upstreams = Some(Upstreams::parse(upstream).expect("sound"));
+        config.trusted_proxies = trusted
+            .iter()
+            .map(|net| net.parse().expect("CIDR"))
+            .collect();
+        let proxy = Proxy::new(config.upstreams.as_ref()).expect("no certificates needed");
+        let state = self.state.with_settings(config, proxy.waiting(patience));
+        Self {
+            portal: portal::router(&state),
+            api: run::api_router(&state),
+            gateway: run::gateway_router(&state),
+            state,
+            ..self
+        }
+    }
+
+    /// Serves the gateway on a port of loopback.
+    pub async fn listen(&self, limits: listen::Limits) -> SocketAddr {
+        serve(self.gateway.clone(), limits).await
+    }
+
+    /// Serves the api on a port of loopback.
+    pub async fn listen_api(&self) -> SocketAddr {
+        serve(self.api.clone(), listen::Limits::default()).await
     }
 
     pub async fn workspace(&self, name: &str) -> String {
@@ -399,6 +437,19 @@ impl TestApp {
         }
         panic!("{rows} rows were not written in time");
     }
+}
+
+/// Serves a router on a port of loopback until the test ends.
+pub async fn serve(router: Router, limits: listen::Limits) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(listen::serve(
+        listener,
+        router,
+        limits,
+        CancellationToken::new(),
+    ));
+    address
 }
 
 pub fn typed(text: &str) -> Typed {

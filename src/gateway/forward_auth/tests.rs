@@ -1,0 +1,329 @@
+//! Forward-auth through the api's router, and behind the real nginx and Caddy.
+
+use std::{net::SocketAddr, path::Path, process::Stdio, time::Duration};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::Request,
+    http::{Method, StatusCode},
+    response::IntoResponse,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    process::{Child, Command},
+};
+
+use super::PATH;
+use crate::{
+    audit,
+    db::testing::{self, Engine},
+    gateway::tests::{PANEL, platform},
+    keys::{
+        allow::{AllowEntry, ListKind},
+        ops,
+    },
+    server::{
+        listen::Limits,
+        testing::{Reply, TestApp, serve},
+    },
+};
+
+async fn app() -> TestApp {
+    TestApp::start(testing::database(Engine::Sqlite).await).await
+}
+
+/// Asks about a GET of this path with this key, as nginx does.
+async fn ask(app: &TestApp, query: &str, path: &str, key: &str, more: &[(&str, &str)]) -> Reply {
+    let mut request = Request::get(format!("{PATH}{query}"))
+        .header("x-original-method", "GET")
+        .header("x-original-uri", path)
+        .header("x-revkeen-key", key);
+    for (name, value) in more {
+        request = request.header(*name, *value);
+    }
+    app.api(request.body(Body::empty()).expect("a request"))
+        .await
+}
+
+#[tokio::test]
+async fn what_may_pass_is_said_with_who_it_is_and_what_may_not_by_its_code() {
+    let app = app().await;
+    let workspace = app.workspace("Acme").await;
+    let (id, key) = app.key(&workspace, "POS", &["customers:read"]).await;
+    let allowed = ask(&app, "", "/v2/customers?a=b", &key, &[]).await;
+    assert_eq!(allowed.status, StatusCode::OK, "{}", allowed.body);
+    assert_eq!(allowed.headers["x-latchkey-key-id"], id.as_str());
+    assert_eq!(
+        allowed.headers["x-latchkey-workspace-id"],
+        workspace.as_str()
+    );
+    assert_eq!(allowed.headers["x-latchkey-scopes"], "customers:read");
+    assert_eq!(allowed.headers["x-latchkey-environment"], "sandbox");
+    for (query, path, key, status, code) in [
+        ("", "/v2/customers", "rk_live_x", 401, "MALFORMED"),
+        ("", "/v2/customers", "unknown", 401, "NOT_FOUND"),
+        ("", "/v2/nothing", &*key, 403, "INSUFFICIENT_SCOPE"),
+        ("", "/v2/../v2/customers", &key, 400, "BAD_REQUEST"),
+        (
+            "?scope=customers:write",
+            "/v2/customers",
+            &key,
+            403,
+            "INSUFFICIENT_SCOPE",
+        ),
+        ("?scope=(", "/v2/customers", &key, 400, "BAD_REQUEST"),
+        ("?nginx=1", "/v2/customers", "unknown", 401, "NOT_FOUND"),
+        ("?nginx=1", "/v2//customers", &key, 403, "BAD_REQUEST"),
+    ] {
+        let reply = ask(&app, query, path, key, &[]).await;
+        assert_eq!(
+            reply.status.as_u16(),
+            status,
+            "{query} {path}: {}",
+            reply.body
+        );
+        assert_eq!(reply.headers["x-latchkey-code"], code, "{query} {path}");
+        assert_eq!(reply.json()["error"]["code"], code);
+    }
+    let named = ask(&app, "?scope=customers:read", "/anything", &key, &[]).await;
+    assert_eq!(
+        named.status,
+        StatusCode::OK,
+        "the scope is named in place of a rule"
+    );
+    let below = Request::get(format!("{PATH}/v2/nothing?scope=customers:read"))
+        .header("x-revkeen-key", &key)
+        .body(Body::empty())
+        .expect("a request");
+    let below = app.api(below).await;
+    assert_eq!(
+        below.status,
+        StatusCode::FORBIDDEN,
+        "a client's query names no scope"
+    );
+    app.logged(3).await;
+}
+
+#[tokio::test]
+async fn an_address_is_believed_of_trusted_proxies_alone() {
+    let bound = async |app: &TestApp| {
+        let workspace = app.workspace("Acme").await;
+        let mut key = app.wanted("sandbox", "POS", &["customers:read"]);
+        key.terms.allow = vec![AllowEntry {
+            kind: ListKind::Ip,
+            value: "198.51.100.7".to_owned(),
+            note: String::new(),
+            added_by: audit::CONSOLE.to_owned(),
+            added_at: 0,
+        }];
+        let created = ops::create_at_console(&app.state, &workspace, &key, None)
+            .await
+            .expect("made");
+        created.secret.expect("it is no pair").expose().to_owned()
+    };
+    let claim = [("x-forwarded-for", "198.51.100.7")];
+    let app = app().await;
+    let key = bound(&app).await;
+    let reply = ask(&app, "", "/v2/customers", &key, &claim).await;
+    assert_eq!(reply.headers["x-latchkey-code"], "IP_NOT_ALLOWED");
+    let app = app.behind("sandbox", Duration::from_secs(1), &["203.0.113.9/32"]);
+    let reply = ask(&app, "", "/v2/customers", &key, &claim).await;
+    assert_eq!(reply.status, StatusCode::OK, "{}", reply.body);
+}
+
+#[tokio::test]
+async fn where_keys_or_actions_stand_in_bodies_it_says_that_it_cannot_see_them() {
+    for (credential, path) in [
+        ("form = \"key\"", "/v2/customers"),
+        ("headers = [\"x-revkeen-key\"]", "/api/v1"),
+    ] {
+        let app = platform(credential, "flat", PANEL).await;
+        let workspace = app.workspace("Acme").await;
+        let (_, key) = app.key(&workspace, "POS", &["finance:read"]).await;
+        let request = Request::post(PATH)
+            .header("x-forwarded-method", Method::POST.as_str())
+            .header("x-forwarded-uri", path)
+            .header("x-revkeen-key", key)
+            .body(Body::empty())
+            .expect("a request");
+        let reply = app.api(request).await;
+        assert_eq!(reply.status, StatusCode::BAD_REQUEST);
+        assert!(
+            reply.body.contains("forward-auth cannot see"),
+            "{}",
+            reply.body
+        );
+    }
+}
+
+/// A proxy that was started for a test, and ends with it.
+struct Front {
+    at: SocketAddr,
+    _process: Child,
+    _folder: tempfile::TempDir,
+}
+
+impl Front {
+    /// Starts the program with its configuration, in which `PORT`, `API` and `UPSTREAM` are filled in, and waits until it
+    /// listens.
+    async fn start(
+        program: &str,
+        arguments: &[&str],
+        config: &str,
+        api: SocketAddr,
+        server: SocketAddr,
+    ) -> Self {
+        let free = TcpListener::bind("127.0.0.1:0").await.expect("bound");
+        let at = free.local_addr().expect("an address");
+        drop(free);
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = config
+            .replace("PORT", &at.port().to_string())
+            .replace("API", &api.to_string())
+            .replace("UPSTREAM", &server.to_string());
+        std::fs::write(folder.path().join("config"), config).expect("written");
+        let log = std::fs::File::create(folder.path().join("log")).expect("created");
+        let mut process = Command::new(find(program))
+            .args(arguments)
+            .current_dir(folder.path())
+            .env("HOME", folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap_or_else(|error| panic!("{program} cannot be started: {error}"));
+        while TcpStream::connect(at).await.is_err() {
+            if let Some(status) = process.try_wait().expect("asked") {
+                let log = std::fs::read_to_string(folder.path().join("log")).unwrap_or_default();
+                panic!("{program} ended with {status}: {log}");
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Self {
+            at,
+            _process: process,
+            _folder: folder,
+        }
+    }
+
+    async fn get(&self, path: &str, key: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(self.at).await.expect("connected");
+        let head = format!(
+            "GET {path} HTTP/1.1\r\nHost: api.example.com\r\nConnection: close\r\nX-RevKeen-Key: {key}\r\n\
+             X-Latchkey-Key-Id: key_of_another\r\nX-Original-URI: /v2/customers\r\nX-Original-Method: GET\r\n\
+             X-Forwarded-Uri: /v2/customers\r\nX-Forwarded-Method: GET\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).await.expect("sent");
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).await.expect("read");
+        let status = reply
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok());
+        (status.unwrap_or_default(), reply)
+    }
+}
+
+/// Where the program is; Debian keeps servers where not everybody's `PATH` leads.
+fn find(program: &str) -> String {
+    ["/usr/sbin", "/usr/bin", "/usr/local/bin", "/usr/local/sbin"]
+        .iter()
+        .map(|folder| format!("{folder}/{program}"))
+        .find(|path| Path::new(path).exists())
+        .unwrap_or_else(|| panic!("{program} is missing: `.ci/tools test` installs it"))
+}
+
+/// Behind this program requests pass, or are refused with these statuses: a key that is unknown, a call that it may not
+/// make, and one too many.
+async fn tried(program: &str, arguments: &[&str], config: &str, refused: [u16; 3]) {
+    let app = app().await;
+    let workspace = app.workspace("Acme").await;
+    let mut key = app.wanted("sandbox", "POS", &["customers:read"]);
+    key.tier = Some("starter".to_owned());
+    let burst = app.state.profile.tier("starter").expect("a tier").burst;
+    let created = ops::create_at_console(&app.state, &workspace, &key, None)
+        .await
+        .expect("made");
+    let key = created.secret.expect("it is no pair").expose().to_owned();
+    // It says what it was told, so that it can be seen.
+    let echo = |request: Request| async move { format!("{:?}", request.headers()).into_response() };
+    let server = serve(Router::new().fallback(echo), Limits::default()).await;
+    let front = Front::start(program, arguments, config, app.listen_api().await, server).await;
+
+    let (status, reply) = front.get("/v2/customers?a=b", &key).await;
+    assert_eq!(status, 200, "{reply}");
+    assert!(
+        reply.contains(&format!("\"x-latchkey-key-id\": \"{}\"", created.id)),
+        "{reply}"
+    );
+    assert!(
+        reply.contains(&format!("\"x-latchkey-workspace-id\": \"{workspace}\"")),
+        "{reply}"
+    );
+    assert!(
+        !reply.contains(&key) && !reply.contains("key_of_another"),
+        "{reply}"
+    );
+    let [unknown, lacking, too_many] = refused;
+    assert_eq!(front.get("/v2/customers", "unknown").await.0, unknown);
+    assert_eq!(front.get("/v2/settings", &key).await.0, lacking);
+    for _ in 1..burst {
+        assert_eq!(front.get("/v2/customers", &key).await.0, 200);
+    }
+    let (status, reply) = front.get("/v2/customers", &key).await;
+    assert_eq!(status, too_many, "{reply}");
+}
+
+/// The block of the README that begins with this line, as it is documented.
+fn documented(first: &str) -> String {
+    let readme = include_str!("../../../README.md");
+    let (_, block) = readme
+        .split_once(&format!("```{first}\n"))
+        .unwrap_or_else(|| panic!("no block {first} in the README"));
+    block.split("```").next().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn the_documented_nginx_lets_pass_what_forward_auth_does() {
+    let server = documented("nginx")
+        .replace("listen 8080", "listen 127.0.0.1:PORT")
+        .replace("127.0.0.1:3100", "API")
+        .replace("127.0.0.1:9000", "UPSTREAM");
+    let config = format!(
+        "daemon off; master_process off; worker_processes 1; pid pid; error_log stderr;
+         events {{ worker_connections 64; }}
+         http {{
+             access_log off;
+             client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi;
+             scgi_temp_path scgi;
+             {server}
+         }}"
+    );
+    // nginx hands on 401 and 403 alone.
+    tried(
+        "nginx",
+        &["-p", ".", "-c", "config", "-e", "stderr"],
+        &config,
+        [401, 403, 403],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn the_documented_caddy_lets_pass_what_forward_auth_does() {
+    let site = documented("caddyfile")
+        .replace(":8080 {", "http://:PORT {\n\tbind 127.0.0.1")
+        .replace("127.0.0.1:3100", "API")
+        .replace("127.0.0.1:9000", "UPSTREAM");
+    let config = format!("{{\n\tadmin off\n\tauto_https off\n}}\n{site}");
+    tried(
+        "caddy",
+        &["run", "--config", "config", "--adapter", "caddyfile"],
+        &config,
+        [401, 403, 429],
+    )
+    .await;
+}
