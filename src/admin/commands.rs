@@ -2,7 +2,6 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 
-use base64::{Engine, prelude::BASE64_STANDARD};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -10,6 +9,7 @@ use super::ops;
 use crate::{
     accounts::password::Typed,
     audit,
+    gateway::verifier,
     keys::{
         self,
         policy::{self, Wanted},
@@ -338,12 +338,12 @@ fn ed25519(state: &AppState, text: &str) -> Result<String, Failed> {
             state.profile.id
         )));
     }
-    match BASE64_STANDARD.decode(text) {
-        Ok(bytes) if bytes.len() == 32 => Ok(text.to_owned()),
-        _ => Err(Failed(
-            "--ed25519-public-key takes the 32 bytes of the public key in base64".to_owned(),
-        )),
+    if verifier::ed25519(text).is_none() {
+        return Err(Failed(
+            "--ed25519-public-key takes the 32 bytes of an Ed25519 public key in base64".to_owned(),
+        ));
     }
+    Ok(text.to_owned())
 }
 
 fn missing(what: &str) -> Failed {

@@ -165,9 +165,6 @@ pub fn unknown_in_words(code: Code, request: &Parts, form: &Form, profile: &Prof
             Some(place) => format!("An API key in {place} is not accepted. Send it in {places}."),
             None => format!("No API key was sent. Send it in {places}."),
         },
-        Code::SignatureRequired if request.headers.contains_key("signature-input") => {
-            "Signed requests are not available in this version.".to_owned()
-        }
         Code::SignatureRequired => match credential::misplaced(request, form, profile) {
             Some(place) => {
                 format!(
@@ -228,7 +225,9 @@ pub fn message(code: Code, facts: &Facts<'_>, scope: Option<&str>) -> String {
         }
         Code::SignatureInvalid => "The signature does not hold for this request.",
         Code::TimestampSkew => "The signature's time is too far from now.",
-        Code::NonceReplayed => "This nonce was used before. Sign each request anew.",
+        Code::NonceReplayed => {
+            "This nonce was used before, or the request was signed before the service last started. Sign each request anew."
+        }
         Code::CurrencyNotAllowed => "This API key may not move that currency.",
         Code::TransactionLimitExceeded => "The amount is above what this API key may move at once.",
         Code::DailyVolumeExceeded => "The amount is above what this API key may move today.",

@@ -23,11 +23,7 @@ pub fn find<'a>(
         .chain(bearer)
         .chain(fields.map(str::as_bytes));
     let Some(first) = found.next() else {
-        return Err(if places.signature {
-            Code::SignatureRequired
-        } else {
-            Code::MissingCredential
-        });
+        return Err(Code::MissingCredential);
     };
     if found.next().is_some() {
         return Err(Code::AmbiguousCredential);
@@ -152,18 +148,6 @@ mod tests {
         assert_eq!(
             find_at(both, &[("x-api-key", "k")], &[("key", "k")]),
             Err(Code::AmbiguousCredential)
-        );
-    }
-
-    #[test]
-    fn where_requests_are_signed_a_bare_key_is_none() {
-        assert_eq!(
-            find_at(
-                "signature = true",
-                &[("authorization", "Bearer pk_test_x")],
-                &[]
-            ),
-            Err(Code::SignatureRequired)
         );
     }
 }

@@ -13,6 +13,7 @@ use super::{
     amount::{Amount, Unread},
     judge::{Code, Facts, KeyRecord, VALID, Verdict, judge},
     limit::{Left, Subject},
+    nonce::Use,
     volume::{self, Answer, Ask, Held, Outcome, Reserving},
 };
 use crate::{
@@ -53,6 +54,8 @@ pub struct Call<'a> {
     /// What the call says cannot be understood, once all else is in order.
     pub malformed: bool,
     pub moves: Moves<'a>,
+    /// What came of the request's signature, where it was looked at: the nonce that it uses up, or why it proves nothing.
+    pub proof: Option<Result<Use, Code>>,
     pub seen: Seen,
     pub started: Instant,
 }
@@ -107,7 +110,11 @@ pub struct Decision {
 }
 
 impl Decision {
-    fn denied(code: Code, left: Option<Left>, entry: Entry) -> Self {
+    /// The row says so as well.
+    fn denied(code: Code, left: Option<Left>, mut entry: Entry) -> Self {
+        if let Some(row) = &mut entry.row {
+            row.code = code.as_str();
+        }
         Self {
             verdict: Verdict::Denied(code),
             wrong: None,
@@ -120,118 +127,127 @@ impl Decision {
     }
 }
 
-/// Judges, reserves the amount and charges what is let through, in this order. Nothing is taken of a request that is
-/// denied. What could not be logged is not decided.
-pub async fn decide(state: &AppState, call: Call<'_>) -> Result<Decision, Code> {
+/// What a signature comes to. Where a pair names itself by its public key, everybody may know that: it proves nothing alone.
+pub fn proved(state: &AppState, proof: Option<Result<Use, Code>>) -> Result<Option<Use>, Code> {
+    match proof {
+        None if state.profile.credential.signature => Err(Code::SignatureRequired),
+        proof => proof.transpose(),
+    }
+}
+
+/// Judges, takes the nonce, reserves the amount and charges what is let through, in this order. Nothing is taken of a
+/// request that is denied. What could not be logged is not decided.
+pub async fn decide(state: &AppState, mut call: Call<'_>) -> Result<Decision, Code> {
     let now = state.clock.now();
     let place = state.usage.place().await.map_err(|_| Code::Unavailable)?;
-    let decision = weigh(state, call, place, now).await;
-    if let Err(error) = &decision {
-        tracing::error!(%error, "an amount cannot be reserved");
-    }
-    let mut decision = decision.map_err(|_| Code::Unavailable)?;
-    count(decision.entry.door, decision.verdict);
+    let entry = Entry {
+        door: call.door,
+        place: Some(place),
+        held: None,
+        started: call.started,
+        row: Some(row(
+            call.door,
+            call.key,
+            Verdict::Allowed,
+            std::mem::take(&mut call.seen),
+            now,
+        )),
+    };
+    let mut decision = match weigh(state, &call, now) {
+        Err((code, wrong)) => {
+            let left = state.limits.left(subject(call.key), now).await;
+            Decision {
+                wrong,
+                ..Decision::denied(code, left, entry)
+            }
+        }
+        Ok(None) => take(state, &call, entry, now).await?,
+        Ok(Some(once)) => match state.nonces.take(&state.db, once, now).await {
+            Ok(()) => {
+                let decision = take(state, &call, entry, now).await?;
+                if decision.verdict != Verdict::Allowed {
+                    state.nonces.give_back(&state.db, once, now).await;
+                }
+                decision
+            }
+            Err(Code::Unavailable) => return Err(Code::Unavailable),
+            Err(code) => {
+                let left = state.limits.left(subject(call.key), now).await;
+                Decision::denied(code, left, entry)
+            }
+        },
+    };
+    count(call.door, decision.verdict);
     if let Verdict::Denied(code) = decision.verdict {
         decision.entry.write(code.status());
     }
     Ok(decision)
 }
 
-async fn weigh(
+/// All that can be said of a call without taking anything: the nonce that it uses up, if it is signed, or why it is denied.
+fn weigh(
     state: &AppState,
-    call: Call<'_>,
-    place: Place,
+    call: &Call<'_>,
     now: Millis,
-) -> Result<Decision, AppError> {
-    let Call {
-        door, key, moves, ..
-    } = call;
-    let entry = |verdict: Verdict, seen: Seen| Entry {
-        door,
-        place: Some(place),
-        held: None,
-        started: call.started,
-        row: Some(row(door, key, verdict, seen, now)),
-    };
-    let verdict = match judge(key, call.facts, now) {
-        Verdict::Allowed if call.malformed => Verdict::Denied(Code::BadRequest),
-        verdict => verdict,
-    };
-    let unread = match (verdict, &moves.amount) {
-        (Verdict::Denied(code), _) => Some((code, None)),
-        (_, Err(Unread::Malformed(message))) => Some((Code::BadRequest, Some(message.clone()))),
-        (_, Err(Unread::UnknownCurrency(_))) => Some((Code::CurrencyNotAllowed, None)),
-        (_, Ok(None)) if moves.must_say && volume::bounds(key.limits()) => Some((
+) -> Result<Option<Use>, (Code, Option<String>)> {
+    let once = proved(state, call.proof).map_err(|code| (code, None))?;
+    if let Verdict::Denied(code) = judge(call.key, call.facts, now) {
+        return Err((code, None));
+    }
+    if call.malformed {
+        return Err((Code::BadRequest, None));
+    }
+    match &call.moves.amount {
+        Err(Unread::Malformed(message)) => Err((Code::BadRequest, Some(message.clone()))),
+        Err(Unread::UnknownCurrency(_)) => Err((Code::CurrencyNotAllowed, None)),
+        Ok(None) if call.moves.must_say && volume::bounds(call.key.limits()) => Err((
             Code::BadRequest,
             Some("Say the amount: this API key is limited in what it may move.".to_owned()),
         )),
-        (_, Ok(_)) => None,
-    };
-    if let Some((code, wrong)) = unread {
-        let left = state.limits.left(subject(key), now).await;
-        let entry = entry(Verdict::Denied(code), call.seen);
-        return Ok(Decision {
-            wrong,
-            ..Decision::denied(code, left, entry)
-        });
+        Ok(_) => Ok(once),
     }
-    let request_id = request_id::current();
-    let reserving = match moves.amount.as_ref().ok().and_then(Option::as_ref) {
-        None => None,
-        Some(amount) => {
-            let ask = Ask {
-                workspace_id: &key.workspace_id,
-                key_id: &key.id,
-                environment: &key.environment,
-                limits: key.limits(),
-                amount,
-                door,
-                request_id: &request_id,
-                idempotency_key: moves.idempotency_key,
-                asked: moves.asked,
-            };
-            match volume::reserve(state, &ask).await? {
-                Answer::Reserved(reserving) => Some((reserving, amount)),
-                Answer::Refused(why) => {
-                    let left = state.limits.left(subject(key), now).await;
-                    let mut entry = entry(Verdict::Denied(why.code()), call.seen);
-                    // Its row is written here, with the word that a limit is reached.
-                    if let Some(mut row) = entry.take_row(why.code().status()) {
-                        row.moved = Some(moved(amount, None));
-                        volume::refused(state, &ask, why, row).await?;
-                    }
-                    return Ok(Decision::denied(why.code(), left, entry));
-                }
-                Answer::Conflict => {
-                    let left = state.limits.left(subject(key), now).await;
-                    let entry = entry(Verdict::Denied(Code::BadRequest), call.seen);
-                    return Ok(Decision {
-                        wrong: Some(
-                            "This idempotency key was used for another call. Use a new one for each call."
-                                .to_owned(),
-                        ),
-                        conflict: true,
-                        ..Decision::denied(Code::BadRequest, left, entry)
-                    });
-                }
-            }
-        }
+}
+
+/// Reserves the amount, if the call moves one, and charges the request.
+async fn take(
+    state: &AppState,
+    call: &Call<'_>,
+    entry: Entry,
+    now: Millis,
+) -> Result<Decision, Code> {
+    let unavailable = |error: AppError| {
+        tracing::error!(%error, "an amount cannot be reserved");
+        Code::Unavailable
     };
-    let left = match state.limits.charge(subject(key), now).await {
+    let amount = call.moves.amount.as_ref().ok().and_then(Option::as_ref);
+    let reserved = match amount {
+        Some(amount) => reserve(state, call, amount, entry, now)
+            .await
+            .map_err(unavailable)?,
+        None => Ok((None, entry)),
+    };
+    let (reserving, mut entry) = match reserved {
+        Ok(reserved) => reserved,
+        Err(denied) => return Ok(denied),
+    };
+    let left = match state.limits.charge(subject(call.key), now).await {
         Ok(left) => left,
         // What was to be reserved is dropped, and never was.
         Err(refused) => {
-            let entry = entry(Verdict::Denied(refused.code), call.seen);
             return Ok(Decision {
                 wait: Some(refused.wait),
                 ..Decision::denied(refused.code, refused.left, entry)
             });
         }
     };
-    let mut entry = entry(Verdict::Allowed, call.seen);
-    let reservation = match reserving {
-        None => None,
-        Some((reserving, amount)) => Some(entry.reserve(state, reserving, amount).await?),
+    let reservation = match (reserving, amount) {
+        (Some(reserving), Some(amount)) => Some(
+            entry
+                .reserve(state, reserving, amount)
+                .await
+                .map_err(unavailable)?,
+        ),
+        _ => None,
     };
     Ok(Decision {
         verdict: Verdict::Allowed,
@@ -241,6 +257,50 @@ async fn weigh(
         wait: None,
         reservation,
         entry,
+    })
+}
+
+/// What is to be reserved, or the decision that it is not.
+async fn reserve(
+    state: &AppState,
+    call: &Call<'_>,
+    amount: &Amount,
+    mut entry: Entry,
+    now: Millis,
+) -> Result<Result<(Option<Reserving>, Entry), Decision>, AppError> {
+    let key = call.key;
+    let request_id = request_id::current();
+    let ask = Ask {
+        workspace_id: &key.workspace_id,
+        key_id: &key.id,
+        environment: &key.environment,
+        limits: key.limits(),
+        amount,
+        door: call.door,
+        request_id: &request_id,
+        idempotency_key: call.moves.idempotency_key,
+        asked: call.moves.asked,
+    };
+    let left = state.limits.left(subject(key), now);
+    Ok(match volume::reserve(state, &ask).await? {
+        Answer::Reserved(reserving) => Ok((Some(reserving), entry)),
+        Answer::Refused(why) => {
+            // Its row is written here, with the word that a limit is reached.
+            if let Some(mut row) = entry.take_row(why.code().status()) {
+                row.code = why.code().as_str();
+                row.moved = Some(moved(amount, None));
+                volume::refused(state, &ask, why, row).await?;
+            }
+            Err(Decision::denied(why.code(), left.await, entry))
+        }
+        Answer::Conflict => Err(Decision {
+            wrong: Some(
+                "This idempotency key was used for another call. Use a new one for each call."
+                    .to_owned(),
+            ),
+            conflict: true,
+            ..Decision::denied(Code::BadRequest, left.await, entry)
+        }),
     })
 }
 

@@ -135,6 +135,7 @@ async fn judge(
         key: &key,
         facts: &facts,
         malformed: false,
+        proof: None,
         // An amount would stand in the body, which is not seen: a key that is limited cannot move one here.
         moves: Moves {
             must_say: rule.is_some_and(|rule| rule.amount.is_some()),

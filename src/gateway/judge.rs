@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::{
     limit::Rates,
     scope::{self, Asked},
+    verifier::Verifier,
 };
 use crate::{
     keys::{
@@ -47,6 +48,8 @@ pub struct KeyRecord {
     pub rates: Rates,
     /// What amounts it may move; none if any.
     pub limits: Option<Box<Limits>>,
+    /// What the signatures of a pair are held against.
+    pub verifier: Option<Box<Verifier>>,
 }
 
 /// Those of a key that has none.
@@ -381,8 +384,12 @@ pub fn order() -> impl Iterator<Item = Code> {
     CHECKS.iter().map(|check| check.code)
 }
 
-/// What is asked before a key's own state: whether a signature holds, and its time.
-pub const BEFORE: [Code; 2] = [Code::SignatureInvalid, Code::TimestampSkew];
+/// What is asked before a key's own state: whether there is a signature where one is needed, whether it holds, and its time.
+pub const BEFORE: [Code; 3] = [
+    Code::SignatureRequired,
+    Code::SignatureInvalid,
+    Code::TimestampSkew,
+];
 /// What is asked after the last check, since it takes something: a nonce, an amount, a request.
 pub const AFTER: [Code; 6] = [
     Code::NonceReplayed,
@@ -415,6 +422,7 @@ mod tests {
             meta: Box::default(),
             rates: Rates::default(),
             limits: None,
+            verifier: None,
             expires_at: Some(100),
             workspace_suspended: false,
             guard: None,

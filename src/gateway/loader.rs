@@ -9,14 +9,15 @@ use super::{
     cache::Cached,
     judge::KeyRecord,
     limit::{Limiter, Monthly, Pace, quota::month_of},
+    verifier::Verifier,
     volume,
 };
 use crate::{
     db::{DbError, Reader, SecretHash},
-    keys::{allow::Guard, store, terms::Limits, types::KeyState},
+    keys::{allow::Guard, ops::sealed_place, store, terms::Limits, types::KeyState},
     plans,
     profiles::{Profile, Tier},
-    server::clock::Clock,
+    server::{clock::Clock, secrets::Sealer},
     usage,
 };
 
@@ -25,17 +26,19 @@ pub struct Loader {
     profile: Arc<Profile>,
     clock: Clock,
     limits: Limiter,
+    sealer: Sealer,
     /// What many keys have alike: ids of workspaces, environments, sets of scopes.
     texts: Shared<str>,
     scopes: Shared<[String]>,
 }
 
 impl Loader {
-    pub fn new(profile: Arc<Profile>, clock: Clock, limits: Limiter) -> Self {
+    pub fn new(profile: Arc<Profile>, clock: Clock, limits: Limiter, sealer: Sealer) -> Self {
         Self {
             profile,
             clock,
             limits,
+            sealer,
             texts: Shared::default(),
             scopes: Shared::default(),
         }
@@ -99,6 +102,18 @@ impl Cached for KeyRecord {
             max_amount: Some(-1),
             ..Limits::default()
         });
+        let verifier = Verifier::from_row(
+            &loader.sealer,
+            &sealed_place(&row.secret_id),
+            row.sealed.as_deref(),
+            row.verifying_key.as_deref(),
+        );
+        if verifier.is_none() && (row.sealed.is_some() || row.verifying_key.is_some()) {
+            tracing::error!(
+                key = %row.id,
+                "what its signatures are held against cannot be read; they are refused"
+            );
+        }
         let meta: Vec<(String, String)> = serde_json::from_str(&row.meta).unwrap_or_default();
         Ok(Some(Self {
             // Scopes that cannot be read grant nothing.
@@ -122,6 +137,7 @@ impl Cached for KeyRecord {
             label: row.label.into(),
             rates,
             limits: volume::bounds(&limits).then(|| Box::new(limits)),
+            verifier: verifier.map(Box::new),
         }))
     }
 }

@@ -15,7 +15,9 @@ pub mod lab;
 mod lab_tests;
 pub mod limit;
 pub mod loader;
+pub mod nonce;
 mod origin;
+mod original;
 #[cfg(test)]
 mod pages_tests;
 pub mod proxy;
@@ -25,10 +27,15 @@ pub mod reservations;
 pub mod routes;
 pub mod sandbox;
 pub mod scope;
+pub mod signature;
+#[cfg(test)]
+mod signed_tests;
+pub mod store;
 mod target;
 #[cfg(test)]
 mod tests;
 pub mod upstream;
+pub mod verifier;
 pub mod verify;
 pub mod volume;
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use axum::{
     Router,
-    body::Body,
+    body::{Body, Bytes},
     extract::{Request, State},
     http::{HeaderMap, HeaderValue, header, request::Parts},
     response::Response,
@@ -18,9 +18,12 @@ use super::{
     form::{Form, Repeated, Unreadable, buffered},
     judge::{Code, Facts, KeyRecord, Needs, Resource, Verdict},
     lab::{self, Lab},
+    nonce::Use,
     origin,
     proxy::{Hop, Identity, Onward},
-    sandbox, target,
+    sandbox,
+    signature::{Fault, Message, Signed},
+    target,
     upstream::{Base, Upstream},
     volume::{self, Outcome},
 };
@@ -57,6 +60,7 @@ async fn pass(
         door::count(Door::Gateway, Verdict::Denied(Code::BadRequest));
         Refusal::new(Code::BadRequest, unclear.message())
     })?;
+    let (signed, bytes, body) = signature_of(request, body, profile).await?;
     let (form, body) = if profile.credential.form.is_some() || profile.reads_action(method, path) {
         Form::read_keeping(&request.headers, body)
             .await
@@ -68,8 +72,14 @@ async fn pass(
         door::count(Door::Gateway, Verdict::Denied(code));
         Refusal::new(code, unknown_in_words(code, request, &form, profile))
     };
-    let text = credential::find(&request.headers, &form, &profile.credential).map_err(unknown)?;
+    let text = match &signed {
+        Some(signed) => signed.key_id(),
+        None => credential::find(&request.headers, &form, &profile.credential).map_err(unknown)?,
+    };
     let key = door::recognise(state, text).await.map_err(unknown)?;
+    let proof = signed
+        .as_ref()
+        .map(|signed| prove(state, request, &bytes, signed, &key));
     let ruling = match form.one("action") {
         Ok(action) => profile.rule_for(method, path, action),
         Err(Repeated) => Ruling::UnknownAction,
@@ -112,6 +122,7 @@ async fn pass(
         facts: &facts,
         malformed: matches!(ruling, Ruling::UnknownAction),
         moves,
+        proof: proof.map(|proof| proof.map_err(Fault::code)),
         seen: Seen {
             method: Some(method.to_string()),
             path: Some(path.to_owned()),
@@ -151,7 +162,10 @@ async fn pass(
             Verdict::Allowed => Code::InsufficientScope,
         };
         return Err(Refusal {
-            message: wrong.unwrap_or_else(|| message(code, &facts, scope)),
+            message: match proof {
+                Some(Err(fault)) => fault.message().to_owned(),
+                _ => wrong.unwrap_or_else(|| message(code, &facts, scope)),
+            },
             code,
             wait,
             left,
@@ -188,6 +202,35 @@ async fn pass(
         mark(&mut response);
     }
     Ok(response)
+}
+
+/// The signature, where the profile wants one, with the whole of the body that it covers; and the body again.
+async fn signature_of(
+    request: &Parts,
+    body: Body,
+    profile: &Profile,
+) -> Result<(Option<Signed>, Bytes, Body), Refusal> {
+    if !profile.credential.signature {
+        return Ok((None, Bytes::new(), body));
+    }
+    let signed =
+        Signed::read(&request.headers).map_err(|fault| unsigned(fault, request, profile))?;
+    let bytes = buffered(body).await.map_err(unreadable)?;
+    Ok((Some(signed), bytes.clone(), Body::from(bytes)))
+}
+
+/// What a signature proves of its key.
+fn prove(
+    state: &AppState,
+    request: &Parts,
+    body: &[u8],
+    signed: &Signed,
+    key: &KeyRecord,
+) -> Result<Use, Fault> {
+    let authority = address::authority(request, &state.config);
+    let message = Message::of(request, &authority, body);
+    signed.check(&message, key.verifier.as_deref(), state.clock.now())?;
+    Ok(Use::of(signed))
 }
 
 /// Answers a call that would have passed with the failure that it asked for.
@@ -352,10 +395,21 @@ pub fn agent(headers: &HeaderMap) -> Option<String> {
     Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
+/// A request that names no key by a signature.
+fn unsigned(fault: Fault, request: &Parts, profile: &Profile) -> Refusal {
+    let code = fault.code();
+    door::count(Door::Gateway, Verdict::Denied(code));
+    let message = match fault {
+        Fault::Missing => unknown_in_words(code, request, &Form::default(), profile),
+        _ => fault.message().to_owned(),
+    };
+    Refusal::new(code, message)
+}
+
 fn unreadable(why: Unreadable) -> Refusal {
     door::count(Door::Gateway, Verdict::Denied(Code::BadRequest));
     let message = match why {
-        Unreadable::TooLarge => "The form in the body is larger than 1 MiB, or was cut off.",
+        Unreadable::TooLarge => "The body is larger than 1 MiB, or was cut off.",
         Unreadable::Malformed => "The body is not the form that its Content-Type says it is.",
     };
     Refusal::new(Code::BadRequest, message)

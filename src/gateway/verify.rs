@@ -16,9 +16,12 @@ use super::{
     amount::Amount,
     credential::bearer_token,
     door::{self, Call, Moves, Seen},
-    judge::{Code, Facts, KeyRecord, Needs, Resource, Step, Verdict, judge, trace},
+    judge::{BEFORE, Code, Facts, KeyRecord, Needs, Resource, Step, Verdict, judge, trace},
     limit::Left,
+    nonce::Use,
+    original::Original,
     scope::Asked,
+    signature::Fault,
     volume::{self, Outcome},
 };
 use crate::{
@@ -47,7 +50,8 @@ struct Question {
     idempotency_key: Option<String>,
     #[serde(default)]
     dry_run: bool,
-    request: Option<Value>,
+    /// What a pair's signature covers.
+    request: Option<Original>,
 }
 
 /// An amount in minor units of a currency.
@@ -109,9 +113,6 @@ pub async fn handle(
     }
     let question: Question = serde_json::from_slice(&body)
         .map_err(|error| bad(format!("The body is not right: {error}.")))?;
-    if question.request.is_some() {
-        return Err(bad("`request` is not available in this version."));
-    }
     let idempotency_key = question.idempotency_key.as_deref();
     if idempotency_key
         .is_some_and(|key| key.is_empty() || key.len() > MAX_IDEMPOTENCY_KEY || key.contains('\0'))
@@ -155,8 +156,18 @@ pub async fn handle(
         needs: asked.as_ref().map_or(Needs::Nothing, Needs::Scope),
     };
     let now = state.clock.now();
+    // A key that is itself the secret has no signature to look at.
+    let proof = question
+        .request
+        .filter(|_| state.profile.credential.signature)
+        .map(|original| {
+            original
+                .prove(&question.key, &key, now)
+                .map_err(Fault::code)
+        });
     if question.dry_run {
-        let answer = outlook(&state, &key, &facts, amount.as_ref(), now).await?;
+        let proof = door::proved(&state, proof);
+        let answer = outlook(&state, &key, &facts, proof, amount.as_ref(), now).await?;
         return Ok(sent(answer));
     }
     let call = Call {
@@ -170,6 +181,7 @@ pub async fn handle(
             must_say: false,
             idempotency_key,
         },
+        proof,
         seen: Seen {
             scope: question.scope.clone(),
             ip,
@@ -218,11 +230,33 @@ async fn outlook(
     state: &AppState,
     key: &KeyRecord,
     facts: &Facts<'_>,
+    proof: Result<Option<Use>, Code>,
     amount: Option<&Amount>,
     now: Millis,
 ) -> Result<Value, AppError> {
-    let mut steps = trace(key, facts, now);
-    let mut verdict = judge(key, facts, now);
+    let mut steps = signature_steps(proof);
+    let mut verdict = match proof {
+        Err(code) => Verdict::Denied(code),
+        Ok(once) => {
+            steps.extend(trace(key, facts, now));
+            let verdict = judge(key, facts, now);
+            match once {
+                Some(once) if verdict == Verdict::Allowed => {
+                    match state.nonces.would(&state.db, once).await {
+                        Ok(()) => {
+                            steps.push(Step::passed(Code::NonceReplayed));
+                            verdict
+                        }
+                        Err(code) => {
+                            steps.push(Step::failed(code));
+                            Verdict::Denied(code)
+                        }
+                    }
+                }
+                _ => verdict,
+            }
+        }
+    };
     let charge = state.limits.would(door::subject(key), now).await;
     let left = match &charge {
         Ok(left) => *left,
@@ -252,6 +286,20 @@ async fn outlook(
     let mut answer = known(verdict, key, facts, left);
     answer["trace"] = json!(steps);
     Ok(answer)
+}
+
+/// The checks of a signature; none where keys are not pairs.
+fn signature_steps(proof: Result<Option<Use>, Code>) -> Vec<Step> {
+    match proof {
+        Ok(None) => Vec::new(),
+        Ok(Some(_)) => BEFORE.map(Step::passed).to_vec(),
+        Err(failed) => BEFORE
+            .into_iter()
+            .take_while(|code| *code != failed)
+            .map(Step::passed)
+            .chain([Step::failed(failed)])
+            .collect(),
+    }
 }
 
 /// Whose things the call is about. Where calls of the asked scope name a workspace, one has to be named here too.

@@ -34,7 +34,7 @@ pub mod policy;
 #[cfg(feature = "ssr")]
 pub mod post;
 #[cfg(feature = "ssr")]
-mod samples;
+pub mod samples;
 #[cfg(feature = "ssr")]
 pub mod secret;
 #[cfg(all(test, feature = "ssr"))]

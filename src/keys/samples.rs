@@ -1,4 +1,4 @@
-//! A first call in six languages, against the gateway that is really there.
+//! A first call against the gateway that is really there: in six languages, or signed by a few lines of shell.
 
 use crate::{
     profiles::{KeyStyle, Profile},
@@ -11,17 +11,22 @@ pub fn variable(profile: &Profile) -> String {
 }
 
 /// The curl line holds the key itself and works as pasted; programs read it from their environment, where a key belongs.
-/// None for a pair, whose requests are signed.
+/// A pair's is a script that signs; its secret, if Latchkey made it, or the file with the private key stays where it runs.
 pub fn first_call(
     profile: &Profile,
     gateway: &str,
     workspace_id: &str,
+    public_key: &str,
     secret: &str,
 ) -> Vec<Sample> {
-    if profile.key_style == KeyStyle::Pair {
-        return Vec::new();
-    }
     let call = Call::first(profile, gateway, workspace_id);
+    if profile.key_style == KeyStyle::Pair {
+        let signed = call.signed(public_key, secret);
+        return signed
+            .map(|code| Sample::new(Lang::Curl, code))
+            .into_iter()
+            .collect();
+    }
     let variable = variable(profile);
     [
         (Lang::Curl, call.curl(secret)),
@@ -120,6 +125,47 @@ impl<'a> Call<'a> {
             code.push(format!(" \\\n  -d \"{name}={value}\""));
         }
         code.concat()
+    }
+
+    /// Signs as RFC 9421 has it, with openssl. None for a form, whose digest would have to be signed too, or an address that is
+    /// none.
+    fn signed(&self, public_key: &str, secret: &str) -> Option<String> {
+        let url = url::Url::parse(&self.url).ok()?;
+        if !self.form.is_empty() {
+            return None;
+        }
+        let authority = match (url.host_str()?, url.port()) {
+            (host, Some(port)) => format!("{host}:{port}"),
+            (host, None) => host.to_owned(),
+        };
+        let (holds, sign) = if secret.is_empty() {
+            (
+                "PRIVATE_KEY=private-key.pem".to_owned(),
+                "SIGNED=$(mktemp) && printf %s \"$BASE\" > \"$SIGNED\"\n\
+                 SIGNATURE=$(openssl pkeyutl -sign -inkey \"$PRIVATE_KEY\" -rawin -in \"$SIGNED\" | openssl base64 -A)",
+            )
+        } else {
+            (
+                format!("SECRET_KEY={secret}"),
+                "SIGNATURE=$(printf %s \"$BASE\" | openssl dgst -sha256 -hmac \"$SECRET_KEY\" -binary | openssl base64 -A)",
+            )
+        };
+        let (method, path, query) = (self.method, url.path(), url.query().unwrap_or_default());
+        Some(format!(
+            r#"PUBLIC_KEY={public_key}
+{holds}
+INPUT="(\"@method\" \"@authority\" \"@path\" \"@query\")"
+INPUT="$INPUT;created=$(date +%s);keyid=\"$PUBLIC_KEY\";nonce=\"$(openssl rand -hex 16)\""
+BASE="\"@method\": {method}
+\"@authority\": {authority}
+\"@path\": {path}
+\"@query\": ?{query}
+\"@signature-params\": $INPUT"
+{sign}
+curl -X {method} {url} \
+  -H "Signature-Input: sig1=$INPUT" \
+  -H "Signature: sig1=:$SIGNATURE:""#
+        ))
     }
 
     fn javascript(&self, variable: &str) -> String {
@@ -254,7 +300,7 @@ mod tests {
 
     fn samples(profile: &str, secret: &str) -> Vec<Sample> {
         let profile = Profile::load(profile).expect("it loads");
-        first_call(&profile, GATEWAY, "wsp_1", secret)
+        first_call(&profile, GATEWAY, "wsp_1", "pk_test_x", secret)
     }
 
     #[test]
@@ -291,8 +337,26 @@ mod tests {
     }
 
     #[test]
-    fn a_pair_has_no_sample_since_its_secret_is_never_sent() {
-        assert!(samples("dual-mode", "sk_test_x").is_empty());
+    fn a_pairs_first_call_signs_with_what_its_holder_has_and_sends_no_secret() {
+        for (secret, holds) in [
+            ("sk_test_x", "SECRET_KEY=sk_test_x"),
+            ("", "PRIVATE_KEY=private-key.pem"),
+        ] {
+            let samples = samples("dual-mode", secret);
+            let [sample] = samples.as_slice() else {
+                panic!("one sample");
+            };
+            let (signing, call) = sample.code.split_once("\ncurl ").expect("a call");
+            assert!(signing.contains(holds) && signing.contains("PUBLIC_KEY=pk_test_x"));
+            assert!(
+                signing.contains("\"@authority\\\": localhost:3200\n"),
+                "{signing}"
+            );
+            assert!(
+                call.starts_with("-X GET http://localhost:3200/v1/balance")
+                    && !call.contains("sk_")
+            );
+        }
     }
 
     #[test]

@@ -272,6 +272,8 @@ pub struct SecretRow {
     pub secret_start: String,
     pub secret_end: String,
     pub public_key: Option<String>,
+    /// An Ed25519 public key that was handed in.
+    pub verifying_key: Option<String>,
     pub created_at: Millis,
     pub replaced_at: Option<Millis>,
     pub ends_at: Option<Millis>,
@@ -358,7 +360,7 @@ pub async fn secrets(
     crate::fetch_all!(
         reader,
         SecretRow,
-        "select id, secret_hash, secret_start, secret_end, public_key, created_at, replaced_at, ends_at
+        "select id, secret_hash, secret_start, secret_end, public_key, verifying_key, created_at, replaced_at, ends_at
          from key_secrets where workspace_id = $1 and key_id = $2
          order by case when replaced_at is null then 0 else 1 end, id desc",
         workspace_id,
@@ -487,6 +489,9 @@ pub struct JudgedRow {
     pub secret_id: String,
     /// When this secret, which another has replaced, stops working.
     pub secret_ends_at: Option<Millis>,
+    /// Of a pair: its secret half as it is kept, or the public key that was handed in.
+    pub sealed: Option<Vec<u8>>,
+    pub verifying_key: Option<String>,
 }
 
 pub async fn find_for_verify(
@@ -497,7 +502,7 @@ pub async fn find_for_verify(
         reader,
         JudgedRow,
         "select k.id, k.workspace_id, k.environment, k.label, k.scopes, k.allow, k.meta, k.state, k.tier, k.limits, k.expires_at,
-                w.suspended_at, s.id as secret_id, s.ends_at as secret_ends_at
+                w.suspended_at, s.id as secret_id, s.ends_at as secret_ends_at, s.sealed, s.verifying_key
          from key_secrets s join api_keys k on k.id = s.key_id join workspaces w on w.id = k.workspace_id
          where s.secret_hash = $1",
         secret.to_vec()

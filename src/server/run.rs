@@ -27,6 +27,7 @@ use crate::{
         cache::SecretCache,
         limit::{self, Limiter},
         loader::Loader,
+        nonce::Nonces,
         proxy::Proxy,
         sandbox::Sandbox,
     },
@@ -116,12 +117,19 @@ pub async fn open(config: Config, migrate: Migrate) -> Result<Opened, StartError
         Some(url) => Limiter::shared(limit::Shared::new(url).map_err(StartError::Refused)?),
         None => Limiter::default(),
     };
-    let loader = Loader::new(profile.clone(), clock.clone(), limits.clone());
+    let loader = Loader::new(
+        profile.clone(),
+        clock.clone(),
+        limits.clone(),
+        sealer.clone(),
+    );
+    let nonces = Nonces::open(&db, clock.now()).await.map_err(failed)?;
     let state = AppState::new(Shared {
         passkeys: passkeys::relying_party(&config, &profile),
         keys: SecretCache::new(&db, loader),
         limits,
         proxy,
+        nonces: Arc::new(nonces),
         tokens: SecretCache::new(&db, ()),
         hasher: Hasher::default(),
         config,
@@ -239,6 +247,11 @@ pub async fn serve(opened: Opened, ready: impl FnOnce(&Config)) -> Result<(), St
     } else if !state.config.demo {
         tracing::warn!("LATCHKEY_SMTP_URL is not set: nothing is mailed");
     }
+    // What is signed from here on is younger than this process.
+    let early = state.nonces.ready_at().saturating_sub(state.clock.now());
+    if let Ok(early) = u64::try_from(early) {
+        tokio::time::sleep(Duration::from_millis(early)).await;
+    }
     ready(&state.config);
     asked_to_stop().await;
     tracing::info!("stopping: no new requests, those being answered are finished");
@@ -305,6 +318,7 @@ async fn housekeep(state: AppState, stop: CancellationToken) {
             accounts::store::delete_expired(&mut tx, now, now - DAY).await?;
             accounts::links::store::delete_expired(&mut tx, now).await?;
             mail::store::delete_before(&mut tx, now - MAIL_KEPT).await?;
+            gateway::store::delete_nonces_before(&mut tx, now).await?;
             tx.commit().await?;
             state.db.prune_changes(now).await
         };

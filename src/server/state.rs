@@ -14,7 +14,8 @@ use crate::{
     admin::tokens::ServiceToken,
     db::Db,
     gateway::{
-        cache::SecretCache, judge::KeyRecord, limit::Limiter, proxy::Proxy, sandbox::Sandbox,
+        cache::SecretCache, judge::KeyRecord, limit::Limiter, nonce::Nonces, proxy::Proxy,
+        sandbox::Sandbox,
     },
     profiles::Profile,
     usage::buffer::Buffer,
@@ -38,6 +39,8 @@ pub struct Shared {
     pub keys: SecretCache<KeyRecord>,
     pub limits: Limiter,
     pub proxy: Proxy,
+    /// Where it is remembered which nonces were used.
+    pub nonces: Arc<Nonces>,
     pub tokens: SecretCache<ServiceToken>,
     pub usage: Buffer,
     pub sandbox: Sandbox,
@@ -63,6 +66,15 @@ impl AppState {
         let mut shared = (*self.0).clone();
         shared.config = config;
         shared.proxy = proxy;
+        Self::new(shared)
+    }
+
+    /// The same installation once its process was started anew.
+    #[cfg(test)]
+    #[must_use]
+    pub fn with_nonces(&self, nonces: Nonces) -> Self {
+        let mut shared = (*self.0).clone();
+        shared.nonces = Arc::new(nonces);
         Self::new(shared)
     }
 

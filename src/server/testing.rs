@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::{
-    clock::{Clock, Rng},
+    clock::{Clock, Rng, SECOND},
     config::{Config, Settings},
     listen, portal, run,
     secrets::{Peppers, Sealer},
@@ -34,8 +34,8 @@ use crate::{
     admin, audit,
     db::testing::TestDb,
     gateway::{
-        cache::SecretCache, limit::Limiter, loader::Loader, proxy::Proxy, sandbox::Sandbox,
-        upstream::Upstreams,
+        cache::SecretCache, limit::Limiter, loader::Loader, nonce::Nonces, proxy::Proxy,
+        sandbox::Sandbox, upstream::Upstreams,
     },
     keys::policy::{self, NewKey, Wanted},
     mail::{self, Letter},
@@ -123,24 +123,39 @@ impl TestApp {
         let (usage, _) = Buffer::start(db.clone());
         let profile = Arc::new(profile);
         let limits = Limiter::default();
-        let loader = Loader::new(profile.clone(), clock.clone(), limits.clone());
+        let sealer = Sealer::fixed(&[[2; 32]]);
+        let loader = Loader::new(
+            profile.clone(),
+            clock.clone(),
+            limits.clone(),
+            sealer.clone(),
+        );
+        // It has run for a second, so that what is signed now is not taken for older than the process.
+        let nonces = Nonces::open(&db, clock.now() - SECOND)
+            .await
+            .expect("opened");
         let state = AppState::new(Shared {
             passkeys: passkeys::relying_party(&config, &profile),
             config,
             keys: SecretCache::new(&db, loader),
             limits,
             proxy: Proxy::new(None).expect("no certificates needed"),
+            nonces: Arc::new(nonces),
             tokens: SecretCache::new(&db, ()),
             db,
             clock: clock.clone(),
             rng: Rng::system(),
             peppers: Peppers::fixed(&[[1; 32]]),
-            sealer: Sealer::fixed(&[[2; 32]]),
+            sealer,
             profile,
             hasher: Hasher::default(),
             usage,
             sandbox: Sandbox::default(),
         });
+        Self::with_state(state, clock, test)
+    }
+
+    fn with_state(state: AppState, clock: Clock, test: TestDb) -> Self {
         Self {
             portal: portal::router(&state),
             api: run::api_router(&state),
@@ -180,6 +195,14 @@ impl TestApp {
     /// Serves the api on a port of loopback.
     pub async fn listen_api(&self) -> SocketAddr {
         serve(self.api.clone(), listen::Limits::default()).await
+    }
+
+    /// The same installation after a restart: what was remembered of nonces in memory alone is gone.
+    pub async fn restarted(self) -> Self {
+        let nonces = Nonces::open(&self.state.db, self.clock.now())
+            .await
+            .expect("opened");
+        Self::with_state(self.state.with_nonces(nonces), self.clock, self.test)
     }
 
     pub async fn workspace(&self, name: &str) -> String {

@@ -560,6 +560,10 @@ fn request_page(here: &Here, detail: &RequestDetail) -> AnyView {
 /// What passing the check means.
 pub fn check_in_words(code: &str) -> &'static str {
     match code {
+        "SIGNATURE_REQUIRED" => "It was signed",
+        "SIGNATURE_INVALID" => "Its signature holds for the call",
+        "TIMESTAMP_SKEW" => "It was signed within five minutes",
+        "NONCE_REPLAYED" => "Its nonce was new",
         "PENDING_APPROVAL" => "It was approved, or needed no approval",
         "DISABLED" => "It was not turned off",
         "REVOKED" => "The key was not revoked",

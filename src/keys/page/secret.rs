@@ -65,15 +65,22 @@ fn moment(state: &AppState, here: &Here, key: &KeyRow, created: &Created) -> Any
     let secret = created.secret.as_ref().map_or("", PlainKey::expose);
     let environment = profile.environment(&key.environment);
     let word = environment.map_or_else(|| key.environment.clone(), |e| e.word.clone());
-    let note = if key.terms().scopes.contains(&profile.first_call.scope) {
-        "Try it now: the curl line works as pasted. Programs read the key from their environment, as the file sets it."
-    } else {
-        "The example below needs a scope that this key lacks, so it is answered with 403 and the reason."
+    let covered = key.terms().scopes.contains(&profile.first_call.scope);
+    let note = match (covered, &created.public_key) {
+        (true, None) => {
+            "Try it now: the curl line works as pasted. Programs read the key from their environment, as the file sets it."
+        }
+        (true, Some(_)) => {
+            "Try it now: these lines work as pasted where openssl and curl are. They sign anew each time; what signs is never sent."
+        }
+        (false, _) => {
+            "The example below needs a scope that this key lacks, so it is answered with 403 and the reason."
+        }
     };
     let gateway = &state.config.gateway_url;
-    let samples = samples::first_call(profile, gateway, &key.workspace_id, secret);
+    let public_key = created.public_key.clone().unwrap_or_default();
+    let samples = samples::first_call(profile, gateway, &key.workspace_id, &public_key, secret);
     let key_id = key.id.clone();
-    // A pair signs its requests; there is no line to paste.
     let try_it = (!samples.is_empty()).then(|| {
         view! {
             <p class="mb-2 text-ink-2">{note}</p>
@@ -97,7 +104,7 @@ fn moment(state: &AppState, here: &Here, key: &KeyRow, created: &Created) -> Any
                 env=word
                 live=environment.is_none_or(|environment| environment.live)
                 secret=secret.to_owned()
-                public_key=created.public_key.clone().unwrap_or_default()
+                public_key=public_key
                 variable=samples::variable(profile)
                 action=format!("/keys/{key_id}")
             >

@@ -231,11 +231,17 @@ fn head(whole: &Whole) -> AnyView {
     let public = whole
         .secrets
         .first()
-        .and_then(|secret| secret.public_key.clone())
-        .map(|value| {
+        .and_then(|secret| Some((secret.public_key.clone()?, secret.verifying_key.is_some())))
+        .map(|(value, handed_in)| {
+            let signs = if handed_in {
+                "Signs with Ed25519. The private key is with whoever made it and was never here."
+            } else {
+                "Signs with HMAC-SHA256, by its secret key."
+            };
             view! {
                 <div class="mb-6 max-w-[560px]">
                     <CopyField id="public-key" label="Public key" value=value />
+                    <p class="mt-1 text-small text-ink-2">{signs}</p>
                 </div>
             }
         });

@@ -113,6 +113,7 @@ fn record(key: &KeyRow, suspended: bool, now: Millis) -> KeyRecord {
         meta: Box::default(),
         rates: Rates::default(),
         limits: None,
+        verifier: None,
     }
 }
 
