@@ -49,7 +49,7 @@ impl Platform {
         let profile = &self.app.state.profile;
         let mut wanted = Wanted {
             environment: profile.environments[0].id.clone(),
-            label: "Shop".to_owned(),
+            label: self.app.state.rng.id("Shop", 0),
             scopes: scopes.iter().map(|scope| (*scope).to_owned()).collect(),
             ..Wanted::default()
         };
