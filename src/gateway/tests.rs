@@ -173,7 +173,7 @@ async fn verify_refuses_what_it_cannot_read_and_what_it_does_not_have() {
         (r#"{"key":"k","scope":"a:x AND"}"#, "scope"),
         (r#"{"key":"k","ip":"nowhere"}"#, "IP"),
         (
-            r#"{"key":"k","amount":{"value":1,"currency":"EUR"}}"#,
+            r#"{"key":"k","amount":{"value":-1,"currency":"EUR"}}"#,
             "amount",
         ),
     ] {

@@ -148,7 +148,7 @@ on_both_engines! {
         let rows: Vec<(String, i64, Option<i64>, Option<String>)> = crate::fetch_all!(
             &mut reader,
             (String, i64, Option<i64>, Option<String>),
-            "select code, status, amount, reservation_id from requests where key_id = $1 order by id",
+            "select code, status, amount, reservation_id from requests where key_id = $1 order by amount",
             &id
         )
         .expect("read");

@@ -680,7 +680,7 @@ fn a_path_names_a_file() {
 
     std::fs::write(&path, changed("rukkyhub", "\"rk_live_\"", "\"rk_live\"")).expect("written");
     let error = Profile::load(name).expect_err("refused");
-    let expected = format!("profile {name}, line 16: environments.prefix: \"rk_live\" must be");
+    let expected = format!("profile {name}, line 17: environments.prefix: \"rk_live\" must be");
     assert!(error.starts_with(&expected), "{error}");
 }
 
