@@ -338,7 +338,8 @@ pub async fn stage(
 fn moved(amount: &Amount, reservation_id: Option<String>) -> Moved {
     Moved {
         amount: amount.value,
-        currency: amount.currency.clone(),
+        // It may be no currency at all.
+        currency: kept(amount.currency.clone()),
         reservation_id,
     }
 }

@@ -313,6 +313,10 @@ fn moves<'a>(
         (Some(key), None) if place.idempotent => key.to_str().ok(),
         _ => None,
     };
+    // What names no call is none to a platform, and a repeat under it would be done again: it counts again.
+    let idempotency_key = idempotency_key
+        .map(str::trim)
+        .filter(|key| !key.is_empty() && key.len() <= volume::MAX_IDEMPOTENCY_KEY);
     let query = request.uri.query().unwrap_or_default();
     Moves {
         amount: amount::read(place, profile, &request.headers, form, body),

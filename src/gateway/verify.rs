@@ -22,7 +22,7 @@ use super::{
     original::Original,
     scope::Asked,
     signature::Fault,
-    volume::{self, Outcome},
+    volume::{self, MAX_IDEMPOTENCY_KEY, Outcome},
 };
 use crate::{
     admin::tokens,
@@ -61,9 +61,6 @@ struct AskedAmount {
     value: i64,
     currency: String,
 }
-
-/// Longest idempotency key; a UUID and its neighbours are far shorter.
-const MAX_IDEMPOTENCY_KEY: usize = 255;
 
 /// Proof that the caller holds a service token.
 pub struct ServiceToken;

@@ -38,6 +38,8 @@ use crate::{
 pub const LAPSE: Millis = 15 * MINUTE;
 /// How long a call that is sent again under its idempotency key is the same call. Platforms remember one about as long.
 const REPEATED: Millis = DAY;
+/// Longest idempotency key, in bytes; Stripe's bound.
+pub const MAX_IDEMPOTENCY_KEY: usize = 255;
 /// No request is answered later than this after it was let through.
 const ANSWERED: Millis = HOUR;
 /// Reservations looked at in one go; the rest follow in the next.

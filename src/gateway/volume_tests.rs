@@ -16,14 +16,15 @@ use crate::{
         Db,
         testing::{self, Engine, TestDb},
     },
-    keys::{ops, terms::Limits},
+    keys::{ops, store, terms::Limits},
     on_both_engines,
     profiles::Profile,
     server::{
         clock::{DAY, HOUR, MINUTE, Millis},
         run,
-        testing::{Reply, TestApp},
+        testing::{PASSWORD, Reply, TestApp},
     },
+    workspaces::Role,
 };
 
 struct Wallet {
@@ -269,6 +270,74 @@ on_both_engines! {
         assert_eq!((one.status, other.status), (StatusCode::OK, StatusCode::OK));
         assert_eq!(wallet.spent(&id).await, 700, "the platform does it once");
         assert_eq!(wallet.cash_in_again(&key, &amount(301), Some("call")).await.status, StatusCode::BAD_REQUEST);
+    }
+
+    async fn what_names_no_call_is_no_repeat(test: TestDb) {
+        let wallet = wallet(test).await;
+        let (id, key) = wallet.key(None, Some(1000)).await;
+        let long = "x".repeat(256);
+        for (repeat, spent) in [("", 100), ("", 200), (" ", 300), (" ", 400), (long.as_str(), 500), (long.as_str(), 600)] {
+            let reply = wallet.cash_in_again(&key, &amount(100), Some(repeat)).await;
+            assert_eq!(reply.status, StatusCode::OK, "{}", reply.body);
+            assert_eq!(wallet.spent(&id).await, spent, "{repeat:?}");
+        }
+        let question = json!({ "key": key, "amount": { "value": 1, "currency": "USD" }, "idempotency_key": "" });
+        assert_eq!(wallet.app.verify(&wallet.token, question).await.status, StatusCode::BAD_REQUEST);
+        let odd = wallet.cash_in(&key, r#"{"amount":1,"currency":"\u0000USD"}"#).await;
+        assert_eq!((odd.status, code(&odd).as_str()), (StatusCode::FORBIDDEN, "CURRENCY_NOT_ALLOWED"));
+    }
+
+    async fn what_is_released_after_midnight_is_given_back_to_the_day_before(test: TestDb) {
+        let wallet = wallet(test).await;
+        let (id, key) = wallet.key(None, Some(1000)).await;
+        wallet.app.clock.advance(DAY - MINUTE - wallet.app.clock.now() % DAY);
+        let late = wallet.ask(&key, 900).await["reservation"]["id"].as_str().expect("one").to_owned();
+        wallet.app.clock.advance(2 * MINUTE);
+        assert_eq!(wallet.ask(&key, 1000).await["valid"], true, "the new day has its own budget");
+        assert_eq!(wallet.settle(&late, "release").await.status, StatusCode::OK);
+        assert_eq!(wallet.spent(&id).await, 1000, "the new day gets nothing back");
+        assert_eq!(wallet.ask(&key, 1).await["code"], "DAILY_VOLUME_EXCEEDED");
+        let mut reader = wallet.app.state.db.read().await.expect("a connection");
+        let yesterday = volume::today(&mut reader, &wallet.workspace, &id, wallet.app.clock.now() - DAY).await.expect("read");
+        assert_eq!(yesterday, [], "nothing of it was spent");
+    }
+
+    async fn what_lapses_is_given_back_once_by_whoever_keeps_house(test: TestDb) {
+        let wallet = wallet(test).await;
+        let (id, key) = wallet.key(None, Some(1000)).await;
+        wallet.app.clock.advance(DAY - wallet.app.clock.now() % DAY);
+        wallet.ask(&key, 300).await;
+        let kept = wallet.ask(&key, 200).await["reservation"]["id"].as_str().expect("one").to_owned();
+        wallet.settle(&kept, "commit").await;
+        wallet.app.clock.advance(15 * MINUTE - 1);
+        volume::upkeep(&wallet.app.state).await.expect("done");
+        assert_eq!(wallet.spent(&id).await, 500);
+        wallet.app.clock.advance(1);
+        let other = wallet.app.state.with_db(Db::connect(&wallet.app.test.url).await.expect("it opens"));
+        let (one, two) = tokio::join!(volume::upkeep(&wallet.app.state), volume::upkeep(&other));
+        one.and(two).expect("done");
+        assert_eq!(wallet.spent(&id).await, 200);
+    }
+
+    async fn a_rotated_key_has_one_budget(test: TestDb) {
+        let wallet = wallet(test).await;
+        let (id, old) = wallet.key(None, Some(1000)).await;
+        let maker = wallet.app.member(&wallet.workspace, &[Role::Developer]).await;
+        let mut tx = wallet.app.state.db.begin().await.expect("a transaction");
+        store::set_owner(&mut tx, &wallet.workspace, &id, Some(&maker.id)).await.expect("given");
+        tx.commit().await.expect("committed");
+        let form = wallet.app.state.rng.id("drf", wallet.app.clock.now());
+        let fields = [("form", form.as_str()), ("overlap", "1"), ("factor", "password"), ("proof", PASSWORD)];
+        let answer = wallet.app.post(&format!("/keys/{id}/rotate"), Some(&maker), &fields).await;
+        let shown = answer.between("aria-label=\"API key\"", "</output>");
+        let new = shown.split_once('>').expect("text").1.trim().to_owned();
+        assert_eq!(wallet.cash_in(&old, &amount(600)).await.status, StatusCode::OK);
+        assert_eq!(code(&wallet.cash_in(&new, &amount(600)).await), "DAILY_VOLUME_EXCEEDED");
+        assert_eq!(wallet.cash_in(&new, &amount(400)).await.status, StatusCode::OK);
+        assert_eq!(code(&wallet.cash_in(&old, &amount(1)).await), "DAILY_VOLUME_EXCEEDED");
+
+        let page = wallet.app.get(&format!("/keys/{id}?view=limits"), Some(&maker)).await;
+        assert!(page.body.contains("USD 10.00 of USD 10.00"), "{}", page.body);
     }
 
     async fn a_dry_run_says_what_the_limits_would_and_takes_nothing(test: TestDb) {

@@ -16,6 +16,7 @@ use crate::{
     approvals::{self, store::ApprovalRow},
     error::UiError,
     frame::{self, Head, framed, loaded},
+    gateway::volume,
     keys::{
         policy,
         store::SecretRow,
@@ -98,6 +99,8 @@ enum Content {
     Overview(Box<overview::Facts>),
     Usage(Vec<crate::usage::types::RequestSummary>),
     History(Vec<history::Happened>),
+    /// What the key has moved today, by currency.
+    Limits(Vec<(String, i64)>),
     /// All is known already.
     Terms,
 }
@@ -120,7 +123,10 @@ async fn load(id: String, view: View) -> Result<(Whole, Content), UiError> {
             }
             View::Usage => Content::Usage(parts::requests(&mut reader, &subject).await?),
             View::History => Content::History(history::load(&mut reader, &subject).await?),
-            View::Permissions | View::Limits | View::Security => Content::Terms,
+            View::Limits => {
+                Content::Limits(volume::today(&mut reader, about.0, about.1, now).await?)
+            }
+            View::Permissions | View::Security => Content::Terms,
         };
         Ok::<_, AppError>((open, last, members, panels, radar, content))
     };
@@ -167,7 +173,7 @@ fn page(whole: &Whole, view: View, content: Content, done: &str) -> AnyView {
         (_, Content::Overview(facts)) => overview::section(whole, &facts),
         (_, Content::Usage(requests)) => parts::usage(whole, &requests),
         (_, Content::History(entries)) => history::section(whole, entries),
-        (View::Limits, _) => parts::limits(whole),
+        (_, Content::Limits(moved)) => parts::limits(whole, &moved),
         (View::Security, _) => parts::security(whole),
         (_, Content::Terms) => parts::permissions(whole),
     };

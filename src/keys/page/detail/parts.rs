@@ -7,7 +7,8 @@ use crate::{
     db::Reader,
     keys::{
         allow::{AllowEntry, ListKind},
-        statement,
+        money, statement,
+        terms::Terms,
         types::KeyState,
     },
     profiles::ScopeFlag,
@@ -16,6 +17,7 @@ use crate::{
         badge::{Badge, Tone},
         button::LinkButton,
         key_value::{Fact, KeyValue},
+        meter::Meter,
         time::absolute,
     },
     usage::{
@@ -92,7 +94,8 @@ pub(super) fn permissions(whole: &Whole) -> AnyView {
     )
 }
 
-pub(super) fn limits(whole: &Whole) -> AnyView {
+/// `moved`: amounts of today, by currency.
+pub(super) fn limits(whole: &Whole, moved: &[(String, i64)]) -> AnyView {
     let subject = &whole.subject;
     let (profile, terms) = (&subject.state.profile, subject.key.terms());
     let zone = &subject.here.zone;
@@ -125,12 +128,57 @@ pub(super) fn limits(whole: &Whole) -> AnyView {
         "Limits",
         change(whole, "Edit limits", "edit"),
         view! {
-            <div class="card px-4 py-2">
-                <KeyValue items=facts />
+            <div class="space-y-4">
+                {today(whole, &terms, moved)} <div class="card px-4 py-2">
+                    <KeyValue items=facts />
+                </div>
             </div>
         }
         .into_any(),
     )
+}
+
+/// What of the day's limit is used; of a key without one, what it has moved.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a bar is drawn from it; beyond 2^53 minor units a pixel may be off"
+)]
+fn today(whole: &Whole, terms: &Terms, moved: &[(String, i64)]) -> Option<AnyView> {
+    let profile = &whole.subject.state.profile;
+    let words = |id: &str, amount: i64| match profile.currency(id) {
+        Some(currency) => money::words(amount, currency),
+        None => format!("{amount} of the smallest unit of {id}"),
+    };
+    let limits = &terms.limits;
+    if let (Some(id), Some(max)) = (limits.currency.as_deref(), limits.max_daily) {
+        let spent = moved.iter().find(|(currency, _)| currency == id);
+        let spent = spent.map_or(0, |(_, spent)| *spent);
+        let text = format!("{} of {}", words(id, spent), words(id, max));
+        let view = view! {
+            <div class="card p-4">
+                <Meter
+                    label="Moved today"
+                    value=spent as f64
+                    max=max as f64
+                    text=text
+                    note="Reserved amounts count too. The day ends at 00:00 UTC."
+                />
+            </div>
+        };
+        return Some(view.into_any());
+    }
+    let items: Vec<Fact> = moved
+        .iter()
+        .map(|(id, spent)| Fact::new("Moved today (UTC)", words(id, *spent)))
+        .collect();
+    (!items.is_empty()).then(|| {
+        view! {
+            <div class="card px-4 py-2">
+                <KeyValue items=items />
+            </div>
+        }
+        .into_any()
+    })
 }
 
 pub(super) fn security(whole: &Whole) -> AnyView {
