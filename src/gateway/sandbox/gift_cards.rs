@@ -7,7 +7,7 @@ use super::{
     account::{Account, put},
     fields::Fields,
     no_sample,
-    page::page,
+    paging::paged,
     seeds,
 };
 use crate::profiles::Sample;
@@ -59,7 +59,7 @@ pub fn answer(
             })).collect::<Value>(),
         })),
         Sample::TradeGiftCard => trade(call, fields, account),
-        Sample::GiftCardTrades => page(
+        Sample::GiftCardTrades => paged(
             account.shelf(Sample::GiftCardTrades, || samples(call)),
             &mut fields,
         ),

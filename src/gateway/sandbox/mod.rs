@@ -9,7 +9,7 @@ mod bills;
 mod fields;
 mod gift_cards;
 mod money;
-mod page;
+mod paging;
 mod panel;
 mod records;
 mod seeds;

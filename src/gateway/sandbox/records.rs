@@ -9,7 +9,7 @@ use super::{
     account::{Account, put},
     fields::Fields,
     no_sample,
-    page::{find, page},
+    paging::{find, paged},
     seeds,
 };
 use crate::profiles::Sample;
@@ -228,7 +228,7 @@ fn record(
 ) -> Answer {
     let kind = kind_of(sample).ok_or_else(no_sample)?;
     match (call.rule.method.as_str(), id) {
-        ("GET", None) => page(shelf(account, call, kind), &mut fields),
+        ("GET", None) => paged(shelf(account, call, kind), &mut fields),
         ("GET", Some(id)) => {
             find(shelf(account, call, kind), kind.noun, id).map(|record| record.clone())
         }

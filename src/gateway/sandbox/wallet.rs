@@ -9,7 +9,7 @@ use super::{
     fields::Fields,
     money::Money,
     no_sample,
-    page::{find, page},
+    paging::{find, paged},
     seeds,
 };
 use crate::profiles::Sample;
@@ -50,7 +50,7 @@ pub fn answer(
         (Sample::WalletTransactions, Some(id)) => {
             find(shelf(account, call), "transaction", id).map(|one| one.clone())
         }
-        (Sample::WalletTransactions, None) => page(shelf(account, call), &mut fields),
+        (Sample::WalletTransactions, None) => paged(shelf(account, call), &mut fields),
         _ => Err(no_sample()),
     }
 }
