@@ -312,6 +312,10 @@ mod tests {
         amount.map(|amount| amount.map(|amount| (amount.value, amount.currency)))
     }
 
+    #[expect(
+        clippy::unnecessary_wraps,
+        reason = "it is compared with what reading gives"
+    )]
     fn eur(value: i64) -> Result<Option<(i64, String)>, Unread> {
         Ok(Some((value, "EUR".to_owned())))
     }
@@ -394,7 +398,7 @@ mod tests {
             let body = format!(r#"{{"amount":{written},"currency":"EUR"}}"#);
             match json(place, &body) {
                 Err(Unread::Malformed(message)) => {
-                    assert!(message.contains(words), "{written}: {message}")
+                    assert!(message.contains(words), "{written}: {message}");
                 }
                 other => panic!("{written}: {other:?}"),
             }
@@ -430,7 +434,7 @@ mod tests {
         ] {
             match json(MINOR, body) {
                 Err(Unread::Malformed(message)) => {
-                    assert!(message.contains(words), "{body}: {message}")
+                    assert!(message.contains(words), "{body}: {message}");
                 }
                 other => panic!("{body}: {other:?}"),
             }

@@ -242,7 +242,7 @@ fn original(asking: &Parts) -> Result<Original, &'static str> {
                 .map_err(|_| "The original method is none.")?,
             uri: parse(uri)?,
         }),
-        (None, None, None) | (None, Some((None, _) | (_, None)), None) => Err(UNTOLD),
+        (None, None | Some((None, _) | (_, None)), None) => Err(UNTOLD),
         _ => Err("The original request is told in two ways."),
     }
 }

@@ -44,7 +44,7 @@ use crate::profiles::CredentialPlaces;
 /// Time for a TCP connection to one address. An upstream stands near; what does not answer by then is down.
 const CONNECT: Duration = Duration::from_secs(5);
 /// Time from the last byte that was sent to the first of the answer; nginx waits as long.
-const FIRST_BYTE: Duration = Duration::from_secs(60);
+const FIRST_BYTE: Duration = Duration::from_mins(1);
 /// Idle connections are closed before most servers close theirs (Node after 5 s, others after 60 s), so that few requests
 /// meet a connection that is just being closed.
 const IDLE: Duration = Duration::from_secs(4);

@@ -262,9 +262,12 @@ impl Signed {
         let mut base = String::with_capacity(512);
         for name in &self.covered {
             let value = component(message, name)?;
-            base.push_str(&format!("\"{name}\": {value}\n"));
+            for part in ["\"", name, "\": ", &value, "\n"] {
+                base.push_str(part);
+            }
         }
-        base.push_str(&format!("\"@signature-params\": {}", self.parameters));
+        base.push_str("\"@signature-params\": ");
+        base.push_str(&self.parameters);
         Some(base)
     }
 }
@@ -309,7 +312,7 @@ fn text<'a>(parameters: &'a Parameters, name: &str) -> Option<&'a str> {
     parameters
         .get(name)
         .and_then(BareItem::as_string)
-        .map(|value| value.as_str())
+        .map(sfv::StringRef::as_str)
 }
 
 fn serialised(input: &InnerList) -> Option<String> {

@@ -28,12 +28,12 @@ impl Verifier {
     pub fn from_row(
         sealer: &Sealer,
         place: &str,
-        sealed: Option<&[u8]>,
+        half: Option<&[u8]>,
         verifying_key: Option<&str>,
     ) -> Option<Self> {
-        match (verifying_key, sealed) {
+        match (verifying_key, half) {
             (Some(text), _) => ed25519(text).map(Self::Ed25519),
-            (None, Some(sealed)) => sealer.open(place, sealed).map(Self::Hmac),
+            (None, Some(half)) => sealer.open(place, half).map(Self::Hmac),
             (None, None) => None,
         }
     }
@@ -74,8 +74,8 @@ mod tests {
     #[test]
     fn a_sealed_half_is_read_in_its_own_row_alone() {
         let sealer = Sealer::fixed(&[[2; 32]]);
-        let sealed = sealer.seal(&Rng::seeded(1), "key-secret:sec_1", b"sk_test_x");
-        let at = |place| Verifier::from_row(&sealer, place, Some(&sealed), None);
+        let half = sealer.seal(&Rng::seeded(1), "key-secret:sec_1", b"sk_test_x");
+        let at = |place| Verifier::from_row(&sealer, place, Some(&half), None);
         assert!(
             matches!(at("key-secret:sec_1"), Some(Verifier::Hmac(key)) if *key == b"sk_test_x")
         );

@@ -32,9 +32,10 @@ pub fn router(state: &AppState) -> Router {
             (&Method::POST, "/v1/keys/verify") => post(verify::handle),
             (&Method::POST, "/v1/reservations/{id}/commit") => post(reservations::commit),
             (&Method::POST, "/v1/reservations/{id}/release") => post(reservations::release),
-            (&Method::GET, "/v1/forward-auth") => any(forward_auth::handle),
-            (&Method::GET, "/v1/forward-auth/") => any(forward_auth::handle),
-            (&Method::GET, "/v1/forward-auth/{*path}") => any(forward_auth::handle),
+            (
+                &Method::GET,
+                "/v1/forward-auth" | "/v1/forward-auth/" | "/v1/forward-auth/{*path}",
+            ) => any(forward_auth::handle),
             (&Method::GET, "/healthz") => get(|| async { Json(json!({ "ok": true })) }),
             (&Method::GET, "/readyz") => get(ready),
             (&Method::GET, "/metrics") => get(show_metrics),

@@ -141,8 +141,8 @@ impl Buffer {
     /// A place for the row of a request that is being answered.
     pub async fn place(&self) -> Result<Place, Full> {
         match self.rows.clone().try_reserve_owned() {
-            Ok(place) => return Ok(Place(place)),
-            Err(TrySendError::Closed(_)) => return Err(Full),
+            Ok(place) => Ok(Place(place)),
+            Err(TrySendError::Closed(_)) => Err(Full),
             Err(TrySendError::Full(rows)) => {
                 let place = tokio::time::timeout(PATIENCE, rows.reserve_owned()).await;
                 place.ok().and_then(Result::ok).map(Place).ok_or(Full)

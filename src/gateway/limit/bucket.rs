@@ -52,6 +52,7 @@ pub struct Left {
 
 impl Left {
     /// The one that ends first.
+    #[must_use]
     pub fn stricter(self, other: Option<Self>) -> Self {
         match other {
             Some(other) if (other.remaining, other.limit) < (self.remaining, self.limit) => other,

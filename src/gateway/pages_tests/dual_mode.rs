@@ -7,7 +7,7 @@ async fn the_secret_key_is_used_to_sign_requests_and_never_sent() {
     let platform = Platform::of("dual-mode").await;
     let (_, secret) = platform
         .bound(&["balance:read"], |key| {
-            key.currency_kind = "fiat".to_owned()
+            key.currency_kind = "fiat".to_owned();
         })
         .await;
     assert!(secret.starts_with("sk_test_"));

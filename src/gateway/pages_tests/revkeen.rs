@@ -86,7 +86,7 @@ async fn live_and_sandbox_keys_have_a_prefix_that_indicates_the_environment() {
     ] {
         let (_, key) = platform
             .bound(&["customers:read"], |key| {
-                key.environment = environment.to_owned()
+                key.environment = environment.to_owned();
             })
             .await;
         assert!(key.starts_with(prefix));

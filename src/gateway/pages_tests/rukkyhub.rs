@@ -111,7 +111,7 @@ async fn you_can_restrict_an_api_key_to_specific_ip_addresses_or_domains() {
     let platform = Platform::of("rukkyhub").await;
     let (_, here) = platform
         .bound(&["balance"], |key| {
-            key.addresses = "203.0.113.0/24".to_owned()
+            key.addresses = "203.0.113.0/24".to_owned();
         })
         .await;
     assert_eq!(
@@ -120,7 +120,7 @@ async fn you_can_restrict_an_api_key_to_specific_ip_addresses_or_domains() {
     );
     let (_, elsewhere) = platform
         .bound(&["balance"], |key| {
-            key.addresses = "198.51.100.7".to_owned()
+            key.addresses = "198.51.100.7".to_owned();
         })
         .await;
     let reply = balance(&platform, &[("X-API-KEY", &elsewhere)], "").await;
@@ -132,7 +132,7 @@ async fn send_the_x_api_origin_header_or_pass_origin_or_domain_in_the_request_bo
     let platform = Platform::of("rukkyhub").await;
     let (_, key) = platform
         .bound(&["balance"], |key| {
-            key.domains = "shop.example.com".to_owned()
+            key.domains = "shop.example.com".to_owned();
         })
         .await;
     let key = ("X-API-KEY", key.as_str());
@@ -152,7 +152,7 @@ async fn the_request_origin_does_not_match() {
     let platform = Platform::of("rukkyhub").await;
     let (_, key) = platform
         .bound(&["balance"], |key| {
-            key.domains = "shop.example.com".to_owned()
+            key.domains = "shop.example.com".to_owned();
         })
         .await;
     let headers = [
@@ -172,7 +172,7 @@ async fn server_side_calls_need_an_explicit_x_api_origin_header() {
     let platform = Platform::of("rukkyhub").await;
     let (_, key) = platform
         .bound(&["balance"], |key| {
-            key.domains = "shop.example.com".to_owned()
+            key.domains = "shop.example.com".to_owned();
         })
         .await;
     let reply = balance(&platform, &[("X-API-KEY", &key)], "").await;

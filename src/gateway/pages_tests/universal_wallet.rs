@@ -197,7 +197,7 @@ async fn if_using_ip_whitelisting_ensure_your_request_originates_from_an_allowed
     for (addresses, status) in [("203.0.113.9, 198.51.100.5", 200), ("198.51.100.5", 403)] {
         let (_, key) = platform
             .bound(&["balance:read"], |key| {
-                key.addresses = addresses.to_owned()
+                key.addresses = addresses.to_owned();
             })
             .await;
         let reply = platform.read(&key, "balance").await;

@@ -170,9 +170,8 @@ mod tests {
                 let body = order.concat() + end;
                 let left: String = order.iter().filter(|part| **part != key).copied().collect();
                 // What the judge does not understand as the field is none of it, and stays.
-                match cut("multipart/form-data; boundary=\"x\"", &body).await {
-                    Ok(cut) => assert!(cut == (left + end) || cut == body, "{named}"),
-                    Err(Unremovable) => {}
+                if let Ok(cut) = cut("multipart/form-data; boundary=\"x\"", &body).await {
+                    assert!(cut == (left + end) || cut == body, "{named}");
                 }
             }
         }

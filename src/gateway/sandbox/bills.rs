@@ -71,9 +71,17 @@ pub fn answer(
     account: &mut Account,
 ) -> Answer {
     match sample {
-        Sample::DataPlans => listed(&data_plans(call, "data", DATA), "network", &mut fields),
-        Sample::SmeDataPlans => listed(&data_plans(call, "sme", SME), "network", &mut fields),
-        Sample::CablePlans => listed(&cable_plans(call), "provider", &mut fields),
+        Sample::DataPlans => Ok(listed(
+            &data_plans(call, "data", DATA),
+            "network",
+            &mut fields,
+        )),
+        Sample::SmeDataPlans => Ok(listed(
+            &data_plans(call, "sme", SME),
+            "network",
+            &mut fields,
+        )),
+        Sample::CablePlans => Ok(listed(&cable_plans(call), "provider", &mut fields)),
         Sample::ElectricityCompanies => Ok(success(json!({
             "data": COMPANIES.iter().map(|(id, name)| json!({
                 "id": id, "name": name, "types": ["prepaid", "postpaid"],
@@ -208,7 +216,7 @@ fn cable_plans(call: &Call<'_>) -> Vec<Value> {
 }
 
 /// The plans, or those of the one `by` whom the call names.
-fn listed(plans: &[Value], by: &str, fields: &mut Fields) -> Answer {
+fn listed(plans: &[Value], by: &str, fields: &mut Fields) -> Value {
     let wanted = fields.text(by).map(|wanted| wanted.to_lowercase());
     let data: Vec<&Value> = plans
         .iter()
@@ -217,7 +225,7 @@ fn listed(plans: &[Value], by: &str, fields: &mut Fields) -> Answer {
             wanted.as_ref().is_none_or(|wanted| *wanted == of)
         })
         .collect();
-    Ok(success(json!({ "data": data })))
+    success(json!({ "data": data }))
 }
 
 /// The value of a field that has to be one of these, in whatever case.

@@ -7,7 +7,7 @@ use super::{
     account::{Account, put},
     fields::Fields,
     no_sample,
-    paging::paged,
+    paging::portion,
     seeds,
 };
 use crate::profiles::Sample;
@@ -59,7 +59,7 @@ pub fn answer(
             })).collect::<Value>(),
         })),
         Sample::TradeGiftCard => trade(call, fields, account),
-        Sample::GiftCardTrades => paged(
+        Sample::GiftCardTrades => portion(
             account.shelf(Sample::GiftCardTrades, || samples(call)),
             &mut fields,
         ),
@@ -69,7 +69,7 @@ pub fn answer(
 
 /// What is paid for a card's value, in minor units of the account's currency.
 fn paid(call: &Call<'_>, cents: i64, share: i64) -> i64 {
-    call.money().from_cents(cents) * share / 100
+    call.money().worth_cents(cents) * share / 100
 }
 
 fn samples(call: &Call<'_>) -> Vec<Value> {

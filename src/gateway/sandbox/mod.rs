@@ -56,9 +56,12 @@ pub struct Call<'a> {
     pub now: Millis,
 }
 
-/// What was made and changed, by workspace and environment.
+/// Accounts by workspace and environment.
+type Accounts = Cache<(String, String), Arc<Mutex<Account>>>;
+
+/// What was made and changed.
 #[derive(Clone)]
-pub struct Sandbox(Arc<Cache<(String, String), Arc<Mutex<Account>>>>);
+pub struct Sandbox(Arc<Accounts>);
 
 impl Default for Sandbox {
     fn default() -> Self {

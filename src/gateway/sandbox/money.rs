@@ -105,7 +105,7 @@ impl Money {
     }
 
     /// An amount in US cents as about as much of this currency, in its minor unit.
-    pub fn from_cents(&self, cents: i64) -> i64 {
+    pub fn worth_cents(&self, cents: i64) -> i64 {
         if self.crypto {
             // Coins of about a thousand dollars: a thousandth of one for a dollar.
             return cents * 10_i64.pow(self.exponent) / 100_000;

@@ -8,7 +8,7 @@ const USUAL: i64 = 10;
 const MOST: i64 = 100;
 
 /// The part of a list, the newest first, that the call asks for.
-pub fn paged(things: &[Value], fields: &mut Fields) -> Answer {
+pub fn portion(things: &[Value], fields: &mut Fields) -> Answer {
     let limit = fields.whole("limit").unwrap_or(USUAL);
     let number = fields.whole("page").unwrap_or(1);
     let after = fields.text("starting_after");

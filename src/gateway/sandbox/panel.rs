@@ -156,7 +156,7 @@ pub fn balance(call: &Call<'_>, account: &Account) -> i64 {
 /// US cents in the account's currency, in parts of [`UNIT`].
 fn in_units(call: &Call<'_>, cents: i64) -> i64 {
     // A thousand times as much, so that not even a fraction of a cent is lost.
-    call.money().from_cents(cents * 1000) * (UNIT / 100) / 1000
+    call.money().worth_cents(cents * 1000) * (UNIT / 100) / 1000
 }
 
 /// Takes this from the balance, if it is there.
@@ -302,15 +302,14 @@ fn failed(wrong: &Wrong) -> Value {
 fn status(call: &Call<'_>, fields: &mut Fields, account: &Account) -> Answer {
     let (numbers, many) = numbers(fields)?;
     let one = |number: i64| order(call, account, number).map(|order| order.in_json(call));
-    match (numbers.as_slice(), many) {
-        ([(_, number)], false) => one(*number),
-        _ => {
-            let each = numbers.iter().map(|(name, number)| {
-                let status = one(*number).unwrap_or_else(|wrong| failed(&wrong));
-                (name.clone(), status)
-            });
-            Ok(Value::Object(each.collect::<Map<_, _>>()))
-        }
+    if let ([(_, number)], false) = (numbers.as_slice(), many) {
+        one(*number)
+    } else {
+        let each = numbers.iter().map(|(name, number)| {
+            let status = one(*number).unwrap_or_else(|wrong| failed(&wrong));
+            (name.clone(), status)
+        });
+        Ok(Value::Object(each.collect::<Map<_, _>>()))
     }
 }
 

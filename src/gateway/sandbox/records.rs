@@ -9,7 +9,7 @@ use super::{
     account::{Account, put},
     fields::Fields,
     no_sample,
-    paging::{find, paged},
+    paging::{find, portion},
     seeds,
 };
 use crate::profiles::Sample;
@@ -228,7 +228,7 @@ fn record(
 ) -> Answer {
     let kind = kind_of(sample).ok_or_else(no_sample)?;
     match (call.rule.method.as_str(), id) {
-        ("GET", None) => paged(shelf(account, call, kind), &mut fields),
+        ("GET", None) => portion(shelf(account, call, kind), &mut fields),
         ("GET", Some(id)) => {
             find(shelf(account, call, kind), kind.noun, id).map(|record| record.clone())
         }

@@ -133,7 +133,7 @@ pub fn products(call: &Call<'_>) -> Vec<Value> {
         .map(|(i, (name, description, cents, interval))| {
             json!({
                 "id": id(call, "prod", i), "object": "product", "name": name, "description": description,
-                "amount": money.from_cents(*cents), "currency": money.currency, "interval": interval,
+                "amount": money.worth_cents(*cents), "currency": money.currency, "interval": interval,
                 "active": true, "created": FIRST + i * DAY, "livemode": call.live(),
             })
         })
@@ -188,7 +188,7 @@ pub fn invoices(call: &Call<'_>) -> Vec<Value> {
         };
         json!({
             "id": id(call, "inv", i), "object": "invoice", "number": format!("INV-{}", 981 + i),
-            "customer": id(call, "cus", i % CUSTOMERS), "amount": money.from_cents(cents(call, i)),
+            "customer": id(call, "cus", i % CUSTOMERS), "amount": money.worth_cents(cents(call, i)),
             "currency": money.currency, "status": status, "due": created + 14 * DAY,
             "created": created, "livemode": call.live(),
         })
@@ -200,7 +200,7 @@ pub fn payments(call: &Call<'_>) -> Vec<Value> {
     let money = call.money();
     newest_first(INVOICES - 3, |i| {
         let seed = call.seed(&format!("pay/{i}"));
-        let amount = money.from_cents(cents(call, i));
+        let amount = money.worth_cents(cents(call, i));
         let refunded = if i == 1 { amount } else { 0 };
         let brand = ["visa", "mastercard"][seed.below(2)];
         json!({

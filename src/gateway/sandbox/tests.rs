@@ -568,9 +568,9 @@ async fn every_action_of_a_panel_with_bills_and_gift_cards_answers() {
         ))
         .await;
     assert!(!traded.to_string().contains("AQTX"), "a code is not kept");
-    let trades = asked.acted("action=giftcard_trades").await;
-    assert_eq!(trades["data"][0]["id"], traded["id"]);
-    assert!(trades["data"].as_array().is_some_and(|all| all.len() > 3));
+    let history = asked.acted("action=giftcard_trades").await;
+    assert_eq!(history["data"][0]["id"], traded["id"]);
+    assert!(history["data"].as_array().is_some_and(|all| all.len() > 3));
 
     for form in [
         "action=vtu_airtime",

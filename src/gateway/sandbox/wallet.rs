@@ -9,7 +9,7 @@ use super::{
     fields::Fields,
     money::Money,
     no_sample,
-    paging::{find, paged},
+    paging::{find, portion},
     seeds,
 };
 use crate::profiles::Sample;
@@ -50,7 +50,7 @@ pub fn answer(
         (Sample::WalletTransactions, Some(id)) => {
             find(shelf(account, call), "transaction", id).map(|one| one.clone())
         }
-        (Sample::WalletTransactions, None) => paged(shelf(account, call), &mut fields),
+        (Sample::WalletTransactions, None) => portion(shelf(account, call), &mut fields),
         _ => Err(no_sample()),
     }
 }
@@ -68,7 +68,7 @@ fn samples(call: &Call<'_>) -> Vec<Value> {
             json!({
                 "id": seed.id("txn"), "object": "transaction",
                 "type": if i % 3 == 1 { "cash_out" } else { "cash_in" },
-                "amount": money.from_cents(500 + seed.small()), "currency": money.currency,
+                "amount": money.worth_cents(500 + seed.small()), "currency": money.currency,
                 "status": if i == 4 { "failed" } else { "completed" },
                 "customer": seeds::name(call, seed.below(16)),
                 "reference": format!("REF-{}", seed.digits(8)),
@@ -82,14 +82,14 @@ fn samples(call: &Call<'_>) -> Vec<Value> {
 fn available(call: &Call<'_>, account: &Account, money: &Money) -> i64 {
     let seed = call.seed(&format!("balance/{}", money.currency));
     let moved = account.moved.get(&money.currency).copied();
-    money.from_cents(250_000 + 10 * seed.small()) + moved.unwrap_or_default()
+    money.worth_cents(250_000 + 10 * seed.small()) + moved.unwrap_or_default()
 }
 
 fn balance(call: &Call<'_>, fields: &mut Fields, account: &Account) -> Answer {
     let one = |money: &Money| {
         json!({
             "currency": money.currency, "available": available(call, account, money),
-            "pending": money.from_cents(2_500),
+            "pending": money.worth_cents(2_500),
         })
     };
     let money = call.named_money(fields)?;

@@ -86,6 +86,7 @@ impl Sent {
     }
 
     /// Signs as somebody else's program does.
+    #[must_use]
     pub fn signed(
         mut self,
         key: &Key,
@@ -504,7 +505,7 @@ fn mutate(sent: &mut Sent, random: &mut ChaCha20Rng) -> String {
         5 | 6 => change_header(sent, "signature-input", random),
         7 => change_header(sent, "signature", random),
         _ if sent.headers.contains_key(DIGEST) => {
-            let name = if random.next_u32() % 2 == 0 {
+            let name = if random.next_u32().is_multiple_of(2) {
                 DIGEST
             } else {
                 "content-type"
