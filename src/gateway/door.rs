@@ -304,9 +304,9 @@ async fn reserve(
     })
 }
 
-/// Whether the judge lets the call through; what would then be reserved and charged is not looked at.
-pub fn would_pass(call: &Call<'_>, now: Millis) -> bool {
-    !call.malformed && judge(call.key, call.facts, now) == Verdict::Allowed
+/// Whether the call would be let through, but for what would then be reserved and charged.
+pub fn would_pass(state: &AppState, call: &Call<'_>, now: Millis) -> bool {
+    weigh(state, call, now).is_ok()
 }
 
 /// Logs a request whose end its sender asked for (see [`super::lab`]). Nothing is reserved or charged.

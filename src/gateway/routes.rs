@@ -138,7 +138,7 @@ async fn pass(
         &key.environment,
         state.config.demo,
     );
-    let staged = lab.filter(|_| door::would_pass(&call, state.clock.now()));
+    let staged = lab.filter(|_| door::would_pass(state, &call, state.clock.now()));
     match (staged, rule) {
         (Some(lab), Some(_)) if lab != Lab::Slow => {
             return stage(state, lab, call, origin.as_deref()).await;

@@ -203,7 +203,9 @@ on_both_engines! {
             let mut otherwise = good.clone();
             otherwise.query = Some("a=1&b=3".to_owned());
             let uncovered = pair.sign_over(Sent::post(), &ALL[..4], "a", now);
-            for sent in [tampered, redigested, undigested, elsewhere, otherwise, uncovered] {
+            let mut staged = tampered.clone();
+            staged.headers.insert("x-latchkey-lab", "expired".parse().expect("a value"));
+            for sent in [tampered, redigested, undigested, elsewhere, otherwise, uncovered, staged] {
                 assert_eq!(refusal(&app, &sent).await.as_deref(), Some("SIGNATURE_INVALID"));
             }
             assert_eq!(refusal(&app, &good).await, None, "none of them used the nonce");

@@ -441,6 +441,27 @@ fn request_page(here: &Here, detail: &RequestDetail) -> AnyView {
             "BAD_REQUEST" => {
                 "The call could not be read, or its action is not one of the platform's.".to_owned()
             }
+            "SIGNATURE_REQUIRED" => "The call named the key and was not signed.".to_owned(),
+            "SIGNATURE_INVALID" => {
+                "The signature was made with another key or over another call.".to_owned()
+            }
+            "TIMESTAMP_SKEW" => {
+                "The signature's time was more than five minutes from ours.".to_owned()
+            }
+            "NONCE_REPLAYED" => "The same signature had been used before.".to_owned(),
+            "CURRENCY_NOT_ALLOWED" => {
+                format!("\u{201c}{}\u{201d} may not move that currency.", key.label)
+            }
+            "TRANSACTION_LIMIT_EXCEEDED" => format!(
+                "That is more than \u{201c}{}\u{201d} may move at once.",
+                key.label
+            ),
+            "DAILY_VOLUME_EXCEEDED" => format!(
+                "With it \u{201c}{}\u{201d} would have moved more than it may on that UTC day.",
+                key.label
+            ),
+            "RATE_LIMITED" => "There were more requests at once than the rate allows.".to_owned(),
+            "USAGE_EXCEEDED" => "The requests of the plan's month were used up.".to_owned(),
             _ => String::new(),
         };
         (format!("Denied: {}.", request.code), why)
@@ -575,6 +596,11 @@ pub fn check_in_words(code: &str) -> &'static str {
         "ORIGIN_NOT_ALLOWED" => "It came from a domain that the key may be used on",
         "RESOURCE_MISMATCH" => "It was about the key's own account",
         "INSUFFICIENT_SCOPE" => "Its scopes cover the call",
+        "CURRENCY_NOT_ALLOWED" => "It may move that currency",
+        "TRANSACTION_LIMIT_EXCEEDED" => "It may move as much at once",
+        "DAILY_VOLUME_EXCEEDED" => "It may move as much on that day",
+        "RATE_LIMITED" => "It was within its rate",
+        "USAGE_EXCEEDED" => "The month's requests were not used up",
         _ => "",
     }
 }
