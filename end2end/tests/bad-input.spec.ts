@@ -191,6 +191,7 @@ test("verify answers every question that can be read, and tells what is wrong wi
     ["a scope it lacks", { key: secret, scope: "products:read" }, "INSUFFICIENT_SCOPE"],
     ["a scope that nobody knows", { key: secret, scope: "moon:land" }, "INSUFFICIENT_SCOPE"],
     ["another environment", { key: secret, environment: "live" }, "ENVIRONMENT_MISMATCH"],
+    ["a currency that nobody knows", { key: secret, amount: { value: 1, currency: "XXX" } }, "CURRENCY_NOT_ALLOWED"],
     ["a wrong checksum", { key: secret.slice(0, -1) + last }, "MALFORMED"],
     ["half a key", { key: secret.slice(0, 40) }, "MALFORMED"],
     ["a key that was never made", { key: unknown + checksum(unknown) }, "NOT_FOUND"],
@@ -215,7 +216,10 @@ test("verify answers every question that can be read, and tells what is wrong wi
     ["a scope too deep", await raw(JSON.stringify({ key: secret, scope: "(".repeat(500) })), 400],
     ["JSON too deep", await raw("[".repeat(50_000)), 400],
     ["bytes that are no UTF-8", await raw(Buffer.from([0x7b, 0xff, 0xfe])), 400],
-    ["what this version has not got", await raw(JSON.stringify({ key: secret, amount: { value: 1, currency: "NGN" } })), 400],
+    ["less than nothing", await raw(JSON.stringify({ key: secret, amount: { value: -1, currency: "USD" } })), 400],
+    ["half a cent", await raw(JSON.stringify({ key: secret, amount: { value: 1.5, currency: "USD" } })), 400],
+    ["an amount of nothing", await raw(JSON.stringify({ key: secret, amount: { value: 1 } })), 400],
+    ["an idempotency key that is none", await raw(JSON.stringify({ key: secret, idempotency_key: "" })), 400],
     ["another type", await raw(JSON.stringify({ key: secret }), "text/plain"), 400],
     ["a megabyte", await raw(JSON.stringify({ key: megabyte })), 413],
     ["a wrong token", await raw(JSON.stringify({ key: secret }), undefined, `lk_svc_${"0".repeat(64)}`), 401],
@@ -254,7 +258,7 @@ test("the gateway refuses what it cannot judge, each with its code", async ({ pa
     ["a key that is none", "/v2/customers", { "x-revkeen-key": "hello" }, 401, "NOT_FOUND"],
     ["a key without the scope", "/v2/customers", { "x-revkeen-key": unable.secret }, 403, "INSUFFICIENT_SCOPE"],
     ["a path that no rule names", "/v2/nowhere", { "x-revkeen-key": secret }, 403, "INSUFFICIENT_SCOPE"],
-    ["a path below one that is named", "/v2/customers/1", { "x-revkeen-key": secret }, 403, "INSUFFICIENT_SCOPE"],
+    ["a path below one that is named", "/v2/customers/1/2", { "x-revkeen-key": secret }, 403, "INSUFFICIENT_SCOPE"],
     ["a method that no rule names", "/v2/customers", { "x-revkeen-key": secret }, 403, "INSUFFICIENT_SCOPE", "DELETE"],
   ];
   const kinds: { [status: number]: string } = { 400: "invalid_request_error", 401: "authentication_error", 403: "permission_error" };
