@@ -1,7 +1,7 @@
 # What a person types. The work is in .ci/, so that it can be read and run without make.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run build test check dev fmt clean
+.PHONY: help run build test check bench dev fmt clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,9 @@ test: ## Every test: units, both databases, HTTP, browser (10 minutes, then 3)
 
 check: ## Formatting, lints, licences, types of the browser tests (5 minutes, then 1)
 	@.ci/check
+
+bench: build ## Latchkey measured beside what could stand in its place (an hour, the first time two)
+	@.ci/bench
 
 dev: ## The demo, rebuilt and reloaded as files change
 	@.ci/tools build
