@@ -19,6 +19,7 @@ use crate::{
     db::Db,
     server::{
         config::{Config, Settings},
+        request_id::Stamp,
         run::{self, Migrate, Opened},
     },
 };
@@ -118,6 +119,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failed> {
             EnvFilter::try_new(&config.log)
                 .map_err(|error| Failed(format!("LATCHKEY_LOG={}: {error}", config.log)))?,
         )
+        .with_timer(Stamp)
         .with_writer(std::io::stderr)
         .init();
     match cli.command {

@@ -215,6 +215,9 @@ pub async fn run(state: &AppState, command: Admin, out: &mut impl Write) -> Resu
     }
 }
 
+/// Keys that are made in one transaction.
+const AT_ONCE: u32 = 500;
+
 async fn create_key(state: &AppState, args: CreateKey, out: &mut impl Write) -> Result<(), Failed> {
     {
         let mut reader = state.db.read().await.map_err(AppError::from)?;
@@ -249,7 +252,7 @@ async fn create_key(state: &AppState, args: CreateKey, out: &mut impl Write) -> 
         .transpose()?;
     let meta = policy::meta(&args.meta.join("\n")).map_err(Failed)?;
     let limits = limits(state, &args)?;
-    for number in 1..=args.count {
+    let new_key = |number: u32| {
         let wanted = Wanted {
             environment: args.env.clone(),
             label: if args.count == 1 {
@@ -273,17 +276,30 @@ async fn create_key(state: &AppState, args: CreateKey, out: &mut impl Write) -> 
         key.terms.limits = limits.clone();
         key.tier.clone_from(&args.tier);
         key.meta.clone_from(&meta);
-        let created =
-            keys::ops::create_at_console(state, &args.workspace, &key, verifying_key.as_deref())
-                .await?;
-        let mut line = json!({ "key_id": created.id });
-        if let Some(public) = &created.public_key {
-            line["public_key"] = json!(public);
+        Ok::<_, AppError>(key)
+    };
+    let (workspace, mut made) = (&args.workspace, 0);
+    while made < args.count {
+        let group = made + 1..=args.count.min(made + AT_ONCE);
+        made = *group.end();
+        let keys = group.map(new_key).collect::<Result<Vec<_>, _>>()?;
+        let created = match keys.as_slice() {
+            [key] => {
+                let public = verifying_key.as_deref();
+                vec![keys::ops::create_at_console(state, workspace, key, public).await?]
+            }
+            keys => keys::ops::create_several_at_console(state, workspace, keys).await?,
+        };
+        for created in created {
+            let mut line = json!({ "key_id": created.id });
+            if let Some(public) = &created.public_key {
+                line["public_key"] = json!(public);
+            }
+            if let Some(secret) = &created.secret {
+                line["secret"] = json!(secret.expose());
+            }
+            print(out, &line)?;
         }
-        if let Some(secret) = &created.secret {
-            line["secret"] = json!(secret.expose());
-        }
-        print(out, &line)?;
     }
     Ok(())
 }

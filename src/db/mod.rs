@@ -17,6 +17,7 @@ use std::{
     ops::{Deref, DerefMut},
     path::Path,
     str::FromStr,
+    sync::OnceLock,
     time::Duration,
 };
 
@@ -218,6 +219,11 @@ impl Db {
         self.changes.subscribe(Box::new(listener));
     }
 
+    /// Whether the log in the order of keys is a table of its own, and no index that the engine keeps.
+    pub fn keeps_order_of_keys(&self) -> bool {
+        matches!(self.pools, Pools::Sqlite { .. })
+    }
+
     /// Closes the pools once what they lent has come back.
     pub async fn close(&self) {
         match &self.pools {
@@ -255,6 +261,11 @@ impl DerefMut for Tx {
 }
 
 impl Tx {
+    /// As [`Db::keeps_order_of_keys`].
+    pub fn keeps_order_of_keys(&self) -> bool {
+        matches!(self.reader.0, Held::SqliteWrite(_))
+    }
+
     /// Makes it all durable, then tells this process's caches what changed.
     pub async fn commit(self) -> Result<(), DbError> {
         match self.reader.0 {
@@ -283,6 +294,82 @@ impl Tx {
         }
         Ok(())
     }
+}
+
+/// A statement for many rows at once: its text before their values, how many values a row has, and its text behind them.
+pub struct Bulk {
+    head: &'static str,
+    width: usize,
+    tail: &'static str,
+    texts: OnceLock<[String; Self::SIZES.len()]>,
+}
+
+impl Bulk {
+    /// Rows of one execution. Few sizes, since each is prepared once on a connection; with the widest row the largest stays
+    /// below the parameters that SQLite takes (32 766).
+    const SIZES: [usize; 3] = [100, 10, 1];
+
+    pub const fn new(head: &'static str, width: usize, tail: &'static str) -> Self {
+        Self {
+            head,
+            width,
+            tail,
+            texts: OnceLock::new(),
+        }
+    }
+
+    /// The statement for as many of so many rows as one takes, and how many that are.
+    pub fn fitting(&'static self, rows: usize) -> (&'static str, usize) {
+        let texts = self
+            .texts
+            .get_or_init(|| Self::SIZES.map(|rows| self.text(rows)));
+        Self::SIZES
+            .into_iter()
+            .zip(texts)
+            .find(|(size, _)| *size <= rows)
+            .map_or(("", rows), |(size, text)| (text.as_str(), size))
+    }
+
+    fn text(&self, rows: usize) -> String {
+        let values: Vec<String> = (0..rows)
+            .map(|row| {
+                let numbers = row * self.width + 1..=(row + 1) * self.width;
+                let values: Vec<String> = numbers.map(|n| format!("${n}")).collect();
+                format!("({})", values.join(","))
+            })
+            .collect();
+        format!("{}{}{}", self.head, values.join(","), self.tail)
+    }
+}
+
+/// Runs a [`Bulk`] for all of `$rows`; returns early from where it stands if it fails.
+#[macro_export]
+macro_rules! execute_bulk {
+    ($on:expr, $bulk:expr, $rows:expr, |$row:ident| $($bind:expr),+ $(,)?) => {{
+        let mut rest = $rows;
+        while !rest.is_empty() {
+            let (sql, size) = $bulk.fitting(rest.len());
+            let (now, later) = rest.split_at(size);
+            rest = later;
+            match ($on).arm() {
+                $crate::db::Arm::Sqlite(c) => {
+                    let mut query = sqlx::query(sql);
+                    for $row in now {
+                        query = query$(.bind($bind))+;
+                    }
+                    query.execute(c).await.map(drop)
+                }
+                $crate::db::Arm::Postgres(c) => {
+                    let mut query = sqlx::query(sql);
+                    for $row in now {
+                        query = query$(.bind($bind))+;
+                    }
+                    query.execute(c).await.map(drop)
+                }
+            }
+            .map_err($crate::db::DbError::from)?;
+        }
+    }};
 }
 
 /// All rows of a query, as `$row`.

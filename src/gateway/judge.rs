@@ -39,7 +39,7 @@ pub struct KeyRecord {
     pub expires_at: Option<Millis>,
     pub workspace_suspended: bool,
     /// From where it may be used; none if from anywhere.
-    pub guard: Option<Box<Guard>>,
+    pub guard: Option<Arc<Guard>>,
     /// Which of the key's secrets this is, and when it stops working if another has replaced it.
     pub secret_id: Arc<str>,
     pub secret_ends_at: Option<Millis>,
@@ -441,7 +441,7 @@ mod tests {
             })
             .collect();
         KeyRecord {
-            guard: Some(Box::new(Guard::from_entries(&entries))),
+            guard: Some(Arc::new(Guard::from_entries(&entries))),
             ..key()
         }
     }

@@ -14,7 +14,13 @@ use super::{
 };
 use crate::{
     db::{DbError, Reader, SecretHash},
-    keys::{allow::Guard, ops::sealed_place, store, terms::Limits, types::KeyState},
+    keys::{
+        allow::{AllowList, Guard},
+        ops::sealed_place,
+        store,
+        terms::Limits,
+        types::KeyState,
+    },
     plans,
     profiles::{Profile, Tier},
     server::{clock::Clock, secrets::Sealer},
@@ -27,9 +33,10 @@ pub struct Loader {
     clock: Clock,
     limits: Limiter,
     sealer: Sealer,
-    /// What many keys have alike: ids of workspaces, environments, sets of scopes.
+    /// What many keys have alike: ids of workspaces, environments, sets of scopes, lists of addresses and domains.
     texts: Shared<str>,
     scopes: Shared<[String]>,
+    guards: Shared<Guard>,
 }
 
 impl Loader {
@@ -41,11 +48,29 @@ impl Loader {
             sealer,
             texts: Shared::default(),
             scopes: Shared::default(),
+            guards: Shared::default(),
         }
     }
 
     fn text(&self, text: &str) -> Arc<str> {
         self.texts.get(text, || text.into())
+    }
+
+    /// The stored lists; none if they are empty. Ones that cannot be read let nobody in.
+    fn guard(&self, stored: &str) -> Option<Arc<Guard>> {
+        let Ok(AllowList(entries)) = AllowList::from_json(stored) else {
+            return Some(Arc::new(Guard::from_json(stored)));
+        };
+        if entries.is_empty() {
+            return None;
+        }
+        // When, by whom and why an entry was added judges nothing.
+        let alike: Vec<&str> = entries
+            .iter()
+            .flat_map(|entry| [entry.kind.as_str(), &entry.value])
+            .collect();
+        let guard = || Arc::new(Guard::from_entries(&entries));
+        Some(self.guards.get(&alike.join(" "), guard))
     }
 
     /// The quota of a workspace, counted from what its log says where nobody has counted yet.
@@ -86,17 +111,16 @@ impl Cached for KeyRecord {
             .and_then(|id| profile.tier(&id))
             .or_else(|| profile.tier(profile.default_tier.as_deref()?));
         let own = row.tier.as_deref().and_then(|id| profile.tier(id));
+        let id: Arc<str> = row.id.into();
         let mut rates = profile.limit_counts.rates(
             &loader.limits,
-            (&row.id, &row.workspace_id),
+            (&id, &row.workspace_id),
             own.map(Pace::of),
             account.map(Pace::of),
         );
         if let Some(tier) = account {
             rates.quota = loader.monthly(reader, &row.workspace_id, tier).await?;
         }
-        // A list that cannot be read lets nobody in; one that is empty is none.
-        let guard = Some(Guard::from_json(&row.allow)).filter(|guard| *guard != Guard::default());
         // Limits that cannot be read let no amount through.
         let limits: Limits = serde_json::from_str(&row.limits).unwrap_or(Limits {
             max_amount: Some(-1),
@@ -110,7 +134,7 @@ impl Cached for KeyRecord {
         );
         if verifier.is_none() && (row.sealed.is_some() || row.verifying_key.is_some()) {
             tracing::error!(
-                key = %row.id,
+                key = %id,
                 "what its signatures are held against cannot be read; they are refused"
             );
         }
@@ -125,13 +149,13 @@ impl Cached for KeyRecord {
             requested: matches!(state, KeyState::Requested | KeyState::Approved),
             disabled: state == KeyState::Disabled,
             revoked: state.has_ended() && state != KeyState::Expired,
-            guard: guard.map(Box::new),
+            guard: loader.guard(&row.allow),
             meta: meta.into(),
             secret_id: row.secret_id.into(),
             secret_ends_at: row.secret_ends_at,
             expires_at: row.expires_at,
             workspace_suspended: row.suspended_at.is_some(),
-            id: row.id.into(),
+            id,
             workspace_id: loader.text(&row.workspace_id),
             environment: loader.text(&row.environment),
             label: row.label.into(),

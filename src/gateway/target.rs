@@ -58,11 +58,17 @@ pub fn check_target(method: &Method, uri: &Uri) -> Result<(), Unclear> {
 
 /// Whether a step stays one step, and the same, however often it is decoded.
 fn is_plain(step: &str) -> bool {
-    let mut bytes = step.as_bytes().to_vec();
-    for _ in 0..ROUNDS {
+    let climbs = |bytes: &[u8]| {
         let named = bytes.split(|byte| *byte == b';').next().unwrap_or_default();
         let special = |byte: &u8| matches!(byte, b'/' | b'\\' | 0..=0x1f | 0x7f);
-        if named == b"." || named == b".." || bytes.iter().any(special) {
+        named == b"." || named == b".." || bytes.iter().any(special)
+    };
+    if !step.contains('%') {
+        return !climbs(step.as_bytes());
+    }
+    let mut bytes = step.as_bytes().to_vec();
+    for _ in 0..ROUNDS {
+        if climbs(&bytes) {
             return false;
         }
         match decoded(&bytes) {

@@ -238,17 +238,43 @@ pub async fn create_at_console(
 ) -> Result<Created, AppError> {
     let mut tx = state.db.begin().await?;
     tx.serialise(&format!("workspace:{workspace_id}")).await?;
+    let half = verifying_key.map_or(Half::Made, Half::HandedIn);
+    let created = create_in(state, &mut tx, workspace_id, key, half).await?;
+    tx.commit().await?;
+    Ok(created)
+}
+
+/// Makes several keys at the console, all or none: to make a commit durable takes longer than to make a key.
+pub async fn create_several_at_console(
+    state: &AppState,
+    workspace_id: &str,
+    keys: &[NewKey],
+) -> Result<Vec<Created>, AppError> {
+    let mut tx = state.db.begin().await?;
+    tx.serialise(&format!("workspace:{workspace_id}")).await?;
+    let mut created = Vec::with_capacity(keys.len());
+    for key in keys {
+        created.push(create_in(state, &mut tx, workspace_id, key, Half::Made).await?);
+    }
+    tx.commit().await?;
+    Ok(created)
+}
+
+async fn create_in(
+    state: &AppState,
+    tx: &mut Tx,
+    workspace_id: &str,
+    key: &NewKey,
+    half: Half<'_>,
+) -> Result<Created, AppError> {
     let origin = Origin {
         workspace_id,
         owner_id: None,
         draft_id: None,
         actor: audit::CONSOLE,
     };
-    let row = insert(state, &mut tx, origin, key, false).await?;
-    let half = verifying_key.map_or(Half::Made, Half::HandedIn);
-    let created = reveal_in(state, &mut tx, &row, half, None).await?;
-    tx.commit().await?;
-    Ok(created)
+    let row = insert(state, tx, origin, key, false).await?;
+    reveal_in(state, tx, &row, half, None).await
 }
 
 /// The code that stands before the message where no more keys are allowed.

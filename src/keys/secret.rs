@@ -48,7 +48,7 @@ impl PlainKey {
         text.push_str(prefix);
         push_base62(&mut text, bits, RANDOM_DIGITS);
         let checksum = checksum(&text);
-        text.push_str(&checksum);
+        text.extend(checksum.map(char::from));
         Self(text)
     }
 
@@ -67,7 +67,7 @@ impl PlainKey {
             let (random, sum) = rest.split_at_checked(RANDOM_DIGITS).ok_or(Malformed)?;
             let before = &text[..text.len() - sum.len()];
             let digits = random.bytes().all(|byte| byte.is_ascii_alphanumeric());
-            if !digits || sum != checksum(before) {
+            if !digits || sum.as_bytes() != checksum(before) {
                 return Err(Malformed);
             }
         }
@@ -113,13 +113,13 @@ pub fn looks_like_a_key(text: &str, profile: &Profile) -> bool {
         .any(|rest| rest.len() > SHOWN * 2)
 }
 
-fn checksum(text: &str) -> String {
-    let mut digits = String::with_capacity(CHECKSUM_DIGITS);
-    push_base62(
-        &mut digits,
-        crc32fast::hash(text.as_bytes()).to_be_bytes(),
-        CHECKSUM_DIGITS,
-    );
+fn checksum(text: &str) -> [u8; CHECKSUM_DIGITS] {
+    let mut rest = crc32fast::hash(text.as_bytes());
+    let mut digits = [b'0'; CHECKSUM_DIGITS];
+    for digit in digits.iter_mut().rev() {
+        *digit = ALPHABET[(rest % 62) as usize];
+        rest /= 62;
+    }
     digits
 }
 

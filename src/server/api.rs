@@ -11,7 +11,13 @@ use axum::{
 use serde_json::json;
 use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
 
-use super::{PATIENCE, error::AppError, headers, metrics, request_id, state::AppState};
+use super::{
+    PATIENCE,
+    error::AppError,
+    metrics::{self, Listener},
+    request_id::Around,
+    state::AppState,
+};
 use crate::{
     accounts::{API_ROUTES, Access},
     db::installation,
@@ -64,11 +70,7 @@ pub fn router(state: &AppState) -> Router {
             PATIENCE,
         ))
         .layer(CatchPanicLayer::new())
-        .layer(middleware::from_fn_with_state(state.clone(), headers::add))
-        .layer(middleware::from_fn_with_state(
-            (state.clone(), "api"),
-            request_id::assign,
-        ))
+        .layer(Around::new(state, Listener::Api))
         .with_state(state.clone())
 }
 
@@ -104,7 +106,7 @@ async fn ready(State(state): State<AppState>) -> Response {
 async fn show_metrics() -> Response {
     (
         [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
-        metrics::handle().render(),
+        metrics::render(),
     )
         .into_response()
 }

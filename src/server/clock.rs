@@ -5,8 +5,8 @@ use std::sync::{
     atomic::{AtomicI64, Ordering},
 };
 
-use rand::{RngCore, TryRngCore, rngs::OsRng};
-use ulid::Ulid;
+use rand::{Rng as _, RngCore, TryRngCore, rngs::OsRng};
+use ulid::{ULID_LEN, Ulid};
 
 /// Milliseconds since the Unix epoch, the one shape of time in the database.
 pub type Millis = i64;
@@ -82,11 +82,26 @@ impl Rng {
         bytes
     }
 
+    /// Bytes for what is no secret: from a generator of this thread that the operating system seeds, now and again.
+    fn passing_bytes<const N: usize>(&self) -> [u8; N] {
+        match &self.0 {
+            Source::System => rand::rng().random(),
+            #[cfg(test)]
+            Source::Seeded(_) => self.bytes(),
+        }
+    }
+
     /// An identifier that sorts by time: `prefix_` and a ULID in lower case.
     pub fn id(&self, prefix: &str, now: Millis) -> String {
-        let random = u128::from_be_bytes(self.bytes());
+        let random = u128::from_be_bytes(self.passing_bytes());
         let ulid = Ulid::from_parts(u64::try_from(now).unwrap_or(0), random);
-        format!("{prefix}_{}", ulid.to_string().to_lowercase())
+        let mut digits = [0; ULID_LEN];
+        let mut id = String::with_capacity(prefix.len() + 1 + ULID_LEN);
+        id.push_str(prefix);
+        id.push('_');
+        id.push_str(ulid.array_to_str(&mut digits));
+        id.make_ascii_lowercase();
+        id
     }
 }
 

@@ -70,6 +70,10 @@ pub struct Settings {
     /// Let several nodes serve from one Postgres without Redis, each with limits of its own
     #[arg(long, env = "LATCHKEY_LIMITS_PER_NODE", global = true)]
     pub limits_per_node: bool,
+    /// Judge requests and log none, to measure what logging costs
+    #[arg(long, global = true, hide = true)]
+    #[serde(skip)]
+    pub without_usage_log: bool,
     /// The mail server: `smtps://user:password@host`, or `smtp://…?tls=required`; without it nothing is mailed
     #[arg(long, env = "LATCHKEY_SMTP_URL", global = true, hide_env_values = true)]
     pub smtp_url: Option<String>,
@@ -105,6 +109,8 @@ pub struct Config {
     pub redis_url: Option<String>,
     /// Several nodes may serve though they share no limits.
     pub limits_per_node: bool,
+    /// Requests are judged and leave no row: to measure what rows cost, and for nothing else.
+    pub without_usage_log: bool,
     /// What stands behind the gateway; `serve` asks for it.
     pub upstreams: Option<Upstreams>,
     /// The demo's sign-ins are shown, its pages for looking at pieces are there, and only loopback is listened on.
@@ -211,6 +217,7 @@ impl Config {
                 .or(file.redis_url)
                 .filter(|url| !url.is_empty()),
             limits_per_node: given.limits_per_node || file.limits_per_node,
+            without_usage_log: given.without_usage_log,
             upstreams,
             demo,
         };

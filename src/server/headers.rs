@@ -1,13 +1,9 @@
 //! Headers that every answer carries.
 
 use axum::{
-    extract::{Request, State},
     http::{HeaderName, HeaderValue, header},
-    middleware::Next,
     response::Response,
 };
-
-use super::state::AppState;
 
 /// What an answer that is no page may do in a browser: nothing. Pages bring a policy of their own, with a nonce.
 const NO_PAGE: &str =
@@ -35,12 +31,12 @@ const ALWAYS: [(HeaderName, &str); 5] = [
 #[derive(Clone, Copy)]
 pub struct Foreign;
 
-pub async fn add(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
+pub fn add(response: &mut Response, https: bool) {
     if response.extensions().get::<Foreign>().is_some() {
-        return response;
+        return;
     }
     let headers = response.headers_mut();
+    headers.reserve(ALWAYS.len() + 4);
     for (name, value) in ALWAYS {
         headers.insert(name, HeaderValue::from_static(value));
     }
@@ -51,11 +47,10 @@ pub async fn add(State(state): State<AppState>, request: Request, next: Next) ->
     headers
         .entry(header::CACHE_CONTROL)
         .or_insert(HeaderValue::from_static("no-store"));
-    if state.config.https() {
+    if https {
         headers.insert(
             header::STRICT_TRANSPORT_SECURITY,
             HeaderValue::from_static("max-age=63072000; includeSubDomains"),
         );
     }
-    response
 }

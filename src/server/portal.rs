@@ -13,7 +13,7 @@ use axum::{
 use leptos::prelude::provide_context;
 use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer, timeout::TimeoutLayer};
 
-use super::{PATIENCE, assets, headers, page, request_id, state::AppState};
+use super::{PATIENCE, assets, metrics::Listener, page, request_id::Around, state::AppState};
 use crate::{
     accounts::{self, ROUTES, factors::passkey_post, guard, session, viewer},
     admin, approvals,
@@ -143,11 +143,7 @@ pub fn router(state: &AppState) -> Router {
             PATIENCE,
         ))
         .layer(CatchPanicLayer::new())
-        .layer(middleware::from_fn_with_state(state.clone(), headers::add))
-        .layer(middleware::from_fn_with_state(
-            (state.clone(), "portal"),
-            request_id::assign,
-        ))
+        .layer(Around::new(state, Listener::Portal))
 }
 
 fn form<H, T>(handler: H) -> MethodRouter

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::{Router, middleware};
+use axum::Router;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -15,7 +15,11 @@ use super::{
     api,
     clock::{Clock, DAY, Millis, Rng},
     config::Config,
-    headers, listen, metrics, portal, request_id, secrets,
+    listen,
+    metrics::{self, Listener},
+    portal,
+    request_id::Around,
+    secrets,
     state::{AppState, Shared},
 };
 use crate::{
@@ -40,7 +44,7 @@ use crate::{
         Profile,
         changes::{self, StandingKey},
     },
-    usage::buffer::Buffer,
+    usage::{self, buffer::Buffer},
 };
 
 /// Name of the mark that a demo database bears; its sign-ins are known to everybody.
@@ -112,7 +116,12 @@ pub async fn open(config: Config, migrate: Migrate) -> Result<Opened, StartError
     let clock = Clock::system();
     let rng = Rng::system();
     let (peppers, sealer) = secrets::load(&db, &config.secrets_file, &rng).await?;
-    let (usage, usage_writer) = Buffer::start(db.clone());
+    let (usage, usage_writer) = if config.without_usage_log {
+        tracing::warn!("requests leave no rows in the log: start without --without-usage-log");
+        Buffer::unlogged()
+    } else {
+        Buffer::start(db.clone())
+    };
     let limits = match &config.redis_url {
         Some(url) => Limiter::shared(limit::Shared::new(url).map_err(StartError::Refused)?),
         None => Limiter::default(),
@@ -210,6 +219,11 @@ pub async fn serve(opened: Opened, ready: impl FnOnce(&Config)) -> Result<(), St
     } = opened;
     metrics::handle();
     let _alone = alone(&state).await?;
+    let caught_up = usage::buffer::catch_up(&state.db).await;
+    caught_up.map_err(|error| StartError::Database {
+        url: without_password(&state.config.database_url),
+        error,
+    })?;
     let stop = CancellationToken::new();
     let mut servers = JoinSet::new();
     let mut listeners = vec![
@@ -297,11 +311,7 @@ async fn alone(state: &AppState) -> Result<Option<OnlyNode>, StartError> {
 pub fn gateway_router(state: &AppState) -> Router {
     gateway::routes::router()
         .layer(CatchPanicLayer::new())
-        .layer(middleware::from_fn_with_state(state.clone(), headers::add))
-        .layer(middleware::from_fn_with_state(
-            (state.clone(), "gateway"),
-            request_id::assign,
-        ))
+        .layer(Around::new(state, Listener::Gateway))
         .with_state(state.clone())
 }
 

@@ -23,11 +23,19 @@ use crate::db::{Db, DbError, installation};
 
 use super::clock::Rng;
 
-/// What keyed hashes are made under; never printed.
+/// What keyed hashes are made under; never printed. Each is kept as HMAC begins with it, which is half of the work.
 #[derive(Clone)]
-pub struct Peppers(Vec<Zeroizing<[u8; 32]>>);
+pub struct Peppers(Vec<Hmac<Sha256>>);
 
 impl Peppers {
+    fn new<'a>(peppers: impl IntoIterator<Item = &'a [u8; 32]>) -> Self {
+        let begun = |pepper: &[u8; 32]| {
+            <Hmac<Sha256> as KeyInit>::new_from_slice(pepper)
+                .expect("HMAC takes a key of any length")
+        };
+        Self(peppers.into_iter().map(begun).collect())
+    }
+
     /// HMAC-SHA256 under the current pepper.
     pub fn hash(&self, bytes: &[u8]) -> [u8; 32] {
         hmac(&self.0[0], bytes)
@@ -40,13 +48,12 @@ impl Peppers {
 
     #[cfg(test)]
     pub fn fixed(peppers: &[[u8; 32]]) -> Self {
-        Self(peppers.iter().map(|p| Zeroizing::new(*p)).collect())
+        Self::new(peppers)
     }
 }
 
-fn hmac(pepper: &[u8; 32], bytes: &[u8]) -> [u8; 32] {
-    let mut mac =
-        <Hmac<Sha256> as KeyInit>::new_from_slice(pepper).expect("HMAC takes a key of any length");
+fn hmac(pepper: &Hmac<Sha256>, bytes: &[u8]) -> [u8; 32] {
+    let mut mac = pepper.clone();
     mac.update(bytes);
     mac.finalize().into_bytes().into()
 }
@@ -192,7 +199,10 @@ pub async fn load(db: &Db, path: &Path, rng: &Rng) -> Result<(Peppers, Sealer), 
         }
     }
     tx.commit().await?;
-    Ok((Peppers(peppers), Sealer::new(&masters)))
+    Ok((
+        Peppers::new(peppers.iter().map(|pepper| &**pepper)),
+        Sealer::new(&masters),
+    ))
 }
 
 fn create(path: &Path, rng: &Rng) -> std::io::Result<Content> {

@@ -4,8 +4,13 @@
 //! until the oldest unwritten one is [`MAX_UNWRITTEN`] old, and then stops ([`Buffer::accepts`]): no request passes
 //! that would leave no trace. A full channel slows requests down, then stops them.
 
+mod store;
+mod sweep;
+mod tally;
+#[cfg(test)]
+mod tests;
+
 use std::{
-    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -16,12 +21,14 @@ use std::{
 use tokio::{
     sync::mpsc::{self, OwnedPermit, error::TrySendError},
     task::JoinHandle,
+    time::Instant,
 };
 use tokio_util::sync::CancellationToken;
 
+use self::{store as rows, sweep::Sweep, tally::Tally};
 use crate::{
     db::{Db, DbError, Tx},
-    server::clock::{HOUR, Millis, SECOND},
+    server::clock::{Millis, SECOND},
 };
 
 /// What a crash may lose of requests that carry no amount.
@@ -33,7 +40,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Rows that may wait. At 50 000 requests a second this is more than the window holds.
 const CAPACITY: usize = 16_384;
 /// Rows in one transaction at most.
-const GROUP: usize = 2_000;
+const GROUP: usize = 4_000;
+/// From so many rows in a window on, what they tell of is written in sweeps where that is worth it.
+const CROWD: usize = 500;
 
 /// One judged request.
 #[derive(Clone, Debug)]
@@ -111,14 +120,35 @@ impl Place {
 pub struct Full;
 
 impl Buffer {
-    /// Starts the writer. It ends, everything written, after [`Buffer::finish`].
-    pub fn start(db: Db) -> (Self, JoinHandle<()>) {
+    fn new() -> (Self, mpsc::Receiver<RequestRow>) {
         let (rows, queue) = mpsc::channel(CAPACITY);
         let buffer = Self {
             rows,
             oldest: Arc::new(AtomicI64::new(i64::MAX)),
             finish: CancellationToken::new(),
         };
+        (buffer, queue)
+    }
+
+    /// Lets go of all rows, for a measurement of what writing them costs.
+    pub fn unlogged() -> (Self, JoinHandle<()>) {
+        let (buffer, mut queue) = Self::new();
+        let finish = buffer.finish.clone();
+        let writer = tokio::spawn(async move {
+            let mut group = Vec::with_capacity(GROUP);
+            while tokio::select! {
+                rows = queue.recv_many(&mut group, GROUP) => rows > 0,
+                () = finish.cancelled() => false,
+            } {
+                group.clear();
+            }
+        });
+        (buffer, writer)
+    }
+
+    /// Starts the writer. It ends, everything written, after [`Buffer::finish`].
+    pub fn start(db: Db) -> (Self, JoinHandle<()>) {
+        let (buffer, queue) = Self::new();
         let writer = tokio::spawn(follow(
             db,
             queue,
@@ -158,18 +188,28 @@ async fn follow(
     finish: CancellationToken,
 ) {
     let mut group = Vec::with_capacity(GROUP);
+    let mut sweep = Sweep::default();
     loop {
         if queue.is_empty() {
             oldest.store(i64::MAX, Ordering::Relaxed);
         }
+        let due = sweep.due();
         let received = tokio::select! {
+            biased;
             received = queue.recv_many(&mut group, GROUP) => received,
             () = finish.cancelled(), if !queue.is_closed() => {
                 queue.close();
                 continue;
             }
+            () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
+                step(&mut sweep, &db).await;
+                continue;
+            }
         };
         if received == 0 {
+            if let Err(error) = sweep.finish(&db).await {
+                tracing::error!(%error, "counts of requests are behind until the next start");
+            }
             return;
         }
         let first = group.iter().map(|row| row.at).min().unwrap_or(i64::MAX);
@@ -183,19 +223,49 @@ async fn follow(
                 group.push(row);
             }
         }
-        let mut complained = false;
-        // Until it is written, however long that takes: `accepts` has stopped the judging by then.
-        while let Err(error) = store(&db, &group).await {
-            if !complained {
-                tracing::error!(%error, rows = group.len(), "usage rows cannot be written");
-                complained = true;
-            }
-            metrics::counter!("latchkey_usage_write_failures_total").increment(1);
-            tokio::time::sleep(WINDOW).await;
-        }
+        write_group(&db, &mut sweep, &group).await;
         metrics::counter!("latchkey_usage_rows_total").increment(group.len() as u64);
         group.clear();
+        step(&mut sweep, &db).await;
     }
+}
+
+/// Until it is written, however long that takes: [`Buffer::accepts`] has stopped the judging by then.
+async fn write_group(db: &Db, sweep: &mut Sweep, group: &[RequestRow]) {
+    let crowd = group.len() >= CROWD && db.keeps_order_of_keys();
+    let mut failures = 0;
+    loop {
+        let written = if crowd {
+            sweep.append(db, group).await
+        } else {
+            store(db, group).await
+        };
+        let Err(error) = written else { return };
+        if failures == 0 {
+            tracing::error!(%error, rows = group.len(), "usage rows cannot be written");
+        }
+        failures += 1;
+        metrics::counter!("latchkey_usage_write_failures_total").increment(1);
+        tokio::time::sleep(WINDOW).await;
+        // Its commit may have been done and not heard of.
+        if let Some(first) = group.first()
+            && let Ok(true) = rows::is_written(db, &first.id).await
+        {
+            return;
+        }
+    }
+}
+
+async fn step(sweep: &mut Sweep, db: &Db) {
+    if let Err(error) = sweep.step(db).await {
+        tracing::error!(%error, "counts of requests are behind");
+        tokio::time::sleep(WINDOW).await;
+    }
+}
+
+/// Makes up for what an earlier process owed when it was cut off.
+pub async fn catch_up(db: &Db) -> Result<(), DbError> {
+    Sweep::recover(db).await?.finish(db).await
 }
 
 /// Writes a group in a transaction of its own.
@@ -208,83 +278,6 @@ pub async fn store(db: &Db, rows: &[RequestRow]) -> Result<(), DbError> {
 /// Writes rows with what they tell of: the rows, the counts by hour, and when each key was last used. Those of requests
 /// that move money are written so, in the transaction of their amount, before they are answered.
 pub async fn write(tx: &mut Tx, rows: &[RequestRow]) -> Result<(), DbError> {
-    let mut hours: HashMap<(&str, &str, &str, Millis, &str), i64> = HashMap::new();
-    let mut last: HashMap<&str, &RequestRow> = HashMap::new();
-    for row in rows {
-        let inserted = crate::execute!(
-            tx,
-            "insert into requests (id, workspace_id, environment, key_id, at, door, code, status, method, path,
-                                   scope, ip, agent, latency_us, secret_id, amount, currency, reservation_id)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
-             on conflict (id) do nothing",
-            &row.id,
-            &*row.workspace_id,
-            &*row.environment,
-            &*row.key_id,
-            row.at,
-            row.door.as_str(),
-            row.code,
-            i64::from(row.status),
-            row.method.as_deref(),
-            row.path.as_deref(),
-            row.scope.as_deref(),
-            row.ip.as_deref(),
-            row.agent.as_deref(),
-            row.latency_us,
-            row.secret_id.as_deref(),
-            row.moved.as_ref().map(|moved| moved.amount),
-            row.moved.as_ref().map(|moved| moved.currency.as_str()),
-            row.moved
-                .as_ref()
-                .and_then(|moved| moved.reservation_id.as_deref())
-        )?;
-        // A group is tried again if its commit was not heard of; what it wrote then is not counted twice.
-        if inserted == 0 {
-            continue;
-        }
-        *hours
-            .entry((
-                &*row.workspace_id,
-                &*row.environment,
-                &*row.key_id,
-                row.at / HOUR,
-                row.code,
-            ))
-            .or_default() += 1;
-        let newest = last.entry(&*row.key_id).or_insert(row);
-        if newest.at <= row.at {
-            *newest = row;
-        }
-    }
-    // In one order everywhere, so that two nodes never wait for each other's rows.
-    let mut hours: Vec<_> = hours.into_iter().collect();
-    hours.sort_unstable();
-    for ((workspace_id, environment, key_id, hour, code), count) in hours {
-        crate::execute!(
-            tx,
-            "insert into usage_hours (workspace_id, environment, key_id, hour, code, requests)
-             values ($1, $2, $3, $4, $5, $6)
-             on conflict (workspace_id, environment, key_id, hour, code)
-             do update set requests = usage_hours.requests + excluded.requests",
-            workspace_id,
-            environment,
-            key_id,
-            hour,
-            code,
-            count
-        )?;
-    }
-    let mut last: Vec<_> = last.into_values().collect();
-    last.sort_unstable_by(|a, b| a.key_id.cmp(&b.key_id));
-    for row in last {
-        crate::execute!(
-            tx,
-            "update api_keys set last_used_at = $1, last_used_ip = $2
-             where id = $3 and (last_used_at is null or last_used_at <= $1)",
-            row.at,
-            row.ip.as_deref(),
-            &*row.key_id
-        )?;
-    }
-    Ok(())
+    rows::insert(tx, rows).await?;
+    Tally::of(rows).sorted().write(tx).await
 }

@@ -141,8 +141,8 @@ pub async fn recent_use(
     crate::fetch_one!(
         reader,
         (i64, i64),
-        "select count(*), count(distinct ip) from requests
-         where workspace_id = $1 and key_id = $2 and id >= $3 and at >= $4",
+        "select count(*), count(distinct r.ip) from requests_by_key k join requests r on r.id = k.id
+         where k.workspace_id = $1 and k.key_id = $2 and k.id >= $3 and r.at >= $4",
         workspace_id,
         key_id,
         first_id_at(since),
@@ -160,8 +160,8 @@ pub async fn allowed_since(
     let (count,): (i64,) = crate::fetch_one!(
         reader,
         (i64,),
-        "select count(*) from requests
-         where workspace_id = $1 and key_id = $2 and id >= $3 and at > $4 and status < 400",
+        "select count(*) from requests_by_key k join requests r on r.id = k.id
+         where k.workspace_id = $1 and k.key_id = $2 and k.id >= $3 and r.at > $4 and r.status < 400",
         workspace_id,
         key_id,
         first_id_at(since),
@@ -179,7 +179,9 @@ pub async fn first(
     crate::fetch_optional!(
         reader,
         LoggedRequest,
-        select_request!("where r.workspace_id = $1 and r.key_id = $2 order by r.id limit 1"),
+        select_request!(
+            "where r.id = (select min(id) from requests_by_key where workspace_id = $1 and key_id = $2)"
+        ),
         workspace_id,
         key_id
     )
@@ -206,9 +208,9 @@ pub async fn callers(
     crate::fetch_all!(
         reader,
         CallerRow,
-        "select ip, agent, count(*) as requests, max(at) as last_at from requests
-         where workspace_id = $1 and key_id = $2 and secret_id = $3 and id >= $4 and at >= $5
-         group by ip, agent order by max(at) desc, ip, agent limit $6",
+        "select r.ip, r.agent, count(*) as requests, max(r.at) as last_at from requests_by_key k join requests r on r.id = k.id
+         where k.workspace_id = $1 and k.key_id = $2 and r.secret_id = $3 and k.id >= $4 and r.at >= $5
+         group by r.ip, r.agent order by max(r.at) desc, r.ip, r.agent limit $6",
         workspace_id,
         key_id,
         secret_id,
@@ -229,8 +231,8 @@ pub async fn latencies(
     let rows: Vec<(i64,)> = crate::fetch_all!(
         reader,
         (i64,),
-        "select latency_us from requests
-         where workspace_id = $1 and key_id = $2 and id >= $3 and at >= $4 order by id desc limit $5",
+        "select r.latency_us from requests_by_key k join requests r on r.id = k.id
+         where k.workspace_id = $1 and k.key_id = $2 and k.id >= $3 and r.at >= $4 order by k.id desc limit $5",
         workspace_id,
         key_id,
         first_id_at(since),
@@ -250,8 +252,8 @@ pub async fn scopes_used(
     let rows: Vec<(String,)> = crate::fetch_all!(
         reader,
         (String,),
-        "select distinct scope from requests
-         where workspace_id = $1 and key_id = $2 and id >= $3 and at >= $4 and status < 400 and scope is not null",
+        "select distinct r.scope from requests_by_key k join requests r on r.id = k.id
+         where k.workspace_id = $1 and k.key_id = $2 and k.id >= $3 and r.at >= $4 and r.status < 400 and r.scope is not null",
         workspace_id,
         key_id,
         first_id_at(since),

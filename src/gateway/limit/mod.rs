@@ -59,7 +59,7 @@ pub struct Limiter(Arc<Inner>);
 #[derive(Default)]
 struct Inner {
     /// By the id of a key or a workspace. Locked when a key is read from the database, not when one is judged.
-    buckets: Mutex<HashMap<Box<str>, Arc<Bucket>>>,
+    buckets: Mutex<HashMap<Arc<str>, Arc<Bucket>>>,
     quotas: Mutex<HashMap<Box<str>, Arc<Quota>>>,
     shared: Option<Shared>,
 }
@@ -74,11 +74,11 @@ impl Limiter {
     }
 
     /// The rate of the key or workspace with this id.
-    pub fn metered(&self, id: &str, pace: Pace) -> Metered {
+    pub fn metered(&self, id: &Arc<str>, pace: Pace) -> Metered {
         let mut buckets = locked(&self.0.buckets);
         let bucket = match buckets.get(id) {
             Some(bucket) => bucket.clone(),
-            None => buckets.entry(id.into()).or_default().clone(),
+            None => buckets.entry(id.clone()).or_default().clone(),
         };
         Metered { pace, bucket }
     }
@@ -201,7 +201,7 @@ impl LimitCounts {
     pub fn rates(
         self,
         limiter: &Limiter,
-        ids: (&str, &str),
+        ids: (&Arc<str>, &str),
         own: Option<Pace>,
         account: Option<Pace>,
     ) -> Rates {
@@ -212,7 +212,7 @@ impl LimitCounts {
         };
         Rates {
             key: key.map(|pace| limiter.metered(key_id, pace)),
-            account: account.map(|pace| limiter.metered(workspace_id, pace)),
+            account: account.map(|pace| limiter.metered(&workspace_id.into(), pace)),
             quota: None,
         }
     }
@@ -268,7 +268,9 @@ mod tests {
     #[tokio::test]
     async fn keys_of_an_account_share_its_rate_where_the_account_counts() {
         let limiter = Limiter::default();
-        let rates = |key| LimitCounts::Account.rates(&limiter, (key, "wsp_1"), None, Some(SLOW));
+        let rates = |key: &str| {
+            LimitCounts::Account.rates(&limiter, (&key.into(), "wsp_1"), None, Some(SLOW))
+        };
         let (one, other) = (rates("key_1"), rates("key_2"));
         assert!(limiter.charge(subject("key_1", &one), NOW).await.is_ok());
         assert!(limiter.charge(subject("key_2", &other), NOW).await.is_ok());
@@ -277,7 +279,8 @@ mod tests {
             .await
             .expect_err("spent");
         assert_eq!(refused.code, Code::RateLimited);
-        let apart = |key| LimitCounts::Key.rates(&limiter, (key, "wsp_1"), None, Some(SLOW));
+        let apart =
+            |key: &str| LimitCounts::Key.rates(&limiter, (&key.into(), "wsp_1"), None, Some(SLOW));
         for key in ["key_3", "key_4"] {
             let rates = apart(key);
             for _ in 0..2 {
@@ -290,8 +293,12 @@ mod tests {
     #[tokio::test]
     async fn a_charge_that_one_part_refuses_takes_nothing_of_the_others() {
         let limiter = Limiter::default();
-        let rates =
-            LimitCounts::Account.rates(&limiter, ("key_1", "wsp_1"), Some(FAST), Some(SLOW));
+        let rates = LimitCounts::Account.rates(
+            &limiter,
+            (&"key_1".into(), "wsp_1"),
+            Some(FAST),
+            Some(SLOW),
+        );
         for _ in 0..2 {
             limiter
                 .charge(subject("key_1", &rates), NOW)
@@ -309,7 +316,7 @@ mod tests {
 
         let quota = Rates {
             quota: Some(limiter.count_from("wsp_1", 10, 10, NOW)),
-            ..LimitCounts::Key.rates(&limiter, ("key_2", "wsp_1"), None, Some(SLOW))
+            ..LimitCounts::Key.rates(&limiter, (&"key_2".into(), "wsp_1"), None, Some(SLOW))
         };
         let refused = limiter
             .charge(subject("key_2", &quota), NOW)
@@ -322,8 +329,12 @@ mod tests {
     #[tokio::test]
     async fn the_stricter_of_the_two_is_what_the_holder_is_told() {
         let limiter = Limiter::default();
-        let rates =
-            LimitCounts::Account.rates(&limiter, ("key_1", "wsp_1"), Some(FAST), Some(SLOW));
+        let rates = LimitCounts::Account.rates(
+            &limiter,
+            (&"key_1".into(), "wsp_1"),
+            Some(FAST),
+            Some(SLOW),
+        );
         let left = limiter
             .left(subject("key_1", &rates), NOW)
             .await
@@ -334,7 +345,7 @@ mod tests {
     #[test]
     fn rates_that_nobody_uses_are_forgotten_once_they_are_full() {
         let limiter = Limiter::default();
-        let metered = limiter.metered("key_1", SLOW);
+        let metered = limiter.metered(&"key_1".into(), SLOW);
         metered.bucket.take(SLOW, NOW).expect("free");
         limiter.tidy(NOW);
         drop(metered);

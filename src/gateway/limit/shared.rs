@@ -279,7 +279,7 @@ mod tests {
     const SLOW: Pace = Pace { rate: 1, burst: 40 };
 
     fn rates(limiter: &Limiter) -> Rates {
-        LimitCounts::Account.rates(limiter, ("key_1", "wsp_1"), None, Some(SLOW))
+        LimitCounts::Account.rates(limiter, (&"key_1".into(), "wsp_1"), None, Some(SLOW))
     }
 
     fn subject(rates: &Rates) -> Subject<'_> {

@@ -1,6 +1,6 @@
 //! Trying an address and an origin: what the gateway would say to a call from there, by its own judge.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 use leptos::prelude::*;
 use leptos_router::params::ParamsMap;
@@ -107,7 +107,7 @@ fn record(key: &KeyRow, suspended: bool, now: Millis) -> KeyRecord {
         revoked: state.has_ended() && state != KeyState::Expired,
         expires_at: key.expires_at,
         workspace_suspended: suspended,
-        guard: Some(Box::new(Guard::from_json(&key.allow))),
+        guard: Some(Arc::new(Guard::from_json(&key.allow))),
         secret_id: "".into(),
         secret_ends_at: None,
         meta: Box::default(),
