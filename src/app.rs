@@ -37,7 +37,7 @@ use crate::{
     keys::page::{
         BulkPage, CutPage, DisableKeyPage, EditKeyPage, EnableKeyPage, HideKeyPage, KeyDetailPage,
         KeySecurityPage, KeysPage, MetaPage, NewKeyPage, OwnerPage, RevealPage, RevokeAllPage,
-        RevokePage, RotatePage, WithdrawKeyPage,
+        RevokePage, RotatePage, WithdrawKeyPage, pair,
     },
     mail::page::{MailListPage, MailPage},
     notices::page::{NoticeSettingsPage, NoticesPage},
@@ -205,6 +205,8 @@ pub fn shell() -> impl IntoView {
                 <script src=format!("{root}/portal.js") defer nonce=use_nonce()></script>
                 {passkey_page::needs_script()
                     .then(|| view! { <script src=format!("{root}/passkey.js") defer nonce=use_nonce()></script> })}
+                {pair::needs_script()
+                    .then(|| view! { <script src=format!("{root}/pair.js") defer nonce=use_nonce()></script> })}
                 <AutoReload options=OPTIONS.clone() />
                 <MetaTags />
             </head>

@@ -17,13 +17,12 @@ use crate::{
         asked::{Asked, content_hash},
     },
     db::testing::{self, Engine},
-    gateway::judge::VALID,
     invariants::{is_test, sources},
     server::{
         clock::DAY,
         testing::{Reply, Someone, TestApp, cookie},
     },
-    usage::buffer::{self, Door, RequestRow},
+    usage::buffer::{self, RequestRow},
     workspaces::{Role, Roles},
 };
 
@@ -124,21 +123,7 @@ impl Things {
         let (key, _) = app.key(workspace, &id("key"), &["customers:read"]).await;
         let row = RequestRow {
             id: request.clone(),
-            workspace_id: workspace.into(),
-            environment: "sandbox".into(),
-            key_id: key.as_str().into(),
-            secret_id: None,
-            at: now,
-            door: Door::Gateway,
-            code: VALID,
-            status: 200,
-            method: None,
-            path: None,
-            scope: None,
-            ip: None,
-            agent: None,
-            latency_us: 1,
-            moved: None,
+            ..app.request_row(workspace, &key)
         };
         buffer::store(&app.state.db, &[row]).await.expect("stored");
         let mut tx = app.state.db.begin().await.expect("a transaction");

@@ -221,4 +221,20 @@ on_both_engines! {
         assert_eq!(team.outcome(&request).await.as_deref(), Some("void"));
         assert!(!in_force(&team).await.own);
     }
+
+    async fn the_only_other_checker_stays_while_rules_are_loosened_by_two(test: TestDb) {
+        let team = Team::start(test).await;
+        let dee = named(&team.app, &team.workspace, "Dee", &[Role::Owner]).await;
+        let remove = async |who: &Someone| {
+            let path = format!("/members/{}/remove", who.id);
+            team.app.post(&path, Some(&dee), &PROOF).await
+        };
+        assert_eq!(remove(&team.bo).await.status, StatusCode::SEE_OTHER, "Chi is left");
+        for kept in [remove(&team.chi).await, give(&team, &dee, &team.chi, &["auditor"]).await] {
+            assert!(kept.status.is_client_error() && kept.body.contains("the only other checker"), "{}", kept.body);
+        }
+        let request = led_to(&rules(&team, &dee, "everything", &["own", "roles"]).await);
+        assert_eq!(team.decide(&team.chi, &request, "approve", "").await.status, StatusCode::SEE_OTHER);
+        assert_eq!(remove(&team.chi).await.status, StatusCode::SEE_OTHER, "two agreed that one is enough");
+    }
 }

@@ -44,6 +44,27 @@ impl Refusal {
         }
     }
 
+    /// Of a request whose key is known. `wrong`: in other words than the code's own.
+    pub fn decided(
+        code: Code,
+        facts: &Facts<'_>,
+        scope: Option<&str>,
+        wrong: Option<String>,
+        wait: Option<Duration>,
+        left: Option<Left>,
+    ) -> Self {
+        Self {
+            message: wrong.unwrap_or_else(|| message(code, facts, scope)),
+            code,
+            domain: facts
+                .origin
+                .filter(|_| code == Code::OriginNotAllowed)
+                .map(str::to_owned),
+            wait,
+            left,
+        }
+    }
+
     /// The whole answer.
     pub fn answer(&self, profile: &Profile, now: Millis) -> Response {
         let style = profile.error_body;

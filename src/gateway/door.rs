@@ -1,5 +1,4 @@
-//! What the gateway, verify and forward-auth share: from the text of a key to its record, from there to a decision, and
-//! the usage row of what became of it.
+//! What the gateway, verify and forward-auth share: from the text of a key to its record, and from there to a decision.
 
 use std::{
     net::IpAddr,
@@ -11,21 +10,17 @@ use metrics::Counter;
 
 use super::{
     amount::{Amount, Unread},
+    entry::Entry,
     judge::{Code, Facts, KeyRecord, VALID, Verdict, judge},
     limit::{Left, Subject},
     nonce::Use,
-    volume::{self, Answer, Ask, Held, Outcome, Reserving},
+    volume::{self, Answer, Ask, Reserving},
 };
 use crate::{
     keys::secret::PlainKey,
     server::{clock::Millis, error::AppError, request_id, state::AppState},
-    usage::buffer::{Door, Moved, Place, RequestRow},
+    usage::buffer::Door,
 };
-
-/// Longest value from outside that is written down; the rest says nothing that a log needs.
-const MAX_KEPT: usize = 512;
-/// The status that is logged where whoever asked went away before there was an answer. nginx's word for it.
-const GONE: u16 = 499;
 
 /// Finds the key that this text is. Fails closed: what cannot be looked up or could not be logged is unavailable.
 pub async fn recognise(state: &AppState, text: &str) -> Result<Arc<KeyRecord>, Code> {
@@ -112,9 +107,7 @@ pub struct Decision {
 impl Decision {
     /// The row says so as well.
     fn denied(code: Code, left: Option<Left>, mut entry: Entry) -> Self {
-        if let Some(row) = &mut entry.row {
-            row.code = code.as_str();
-        }
+        entry.decided(Verdict::Denied(code));
         Self {
             verdict: Verdict::Denied(code),
             wrong: None,
@@ -139,20 +132,8 @@ pub fn proved(state: &AppState, proof: Option<Result<Use, Code>>) -> Result<Opti
 /// request that is denied. What could not be logged is not decided.
 pub async fn decide(state: &AppState, mut call: Call<'_>) -> Result<Decision, Code> {
     let now = state.clock.now();
-    let place = state.usage.place().await.map_err(|_| Code::Unavailable)?;
-    let entry = Entry {
-        door: call.door,
-        place: Some(place),
-        held: None,
-        started: call.started,
-        row: Some(row(
-            call.door,
-            call.key,
-            Verdict::Allowed,
-            std::mem::take(&mut call.seen),
-            now,
-        )),
-    };
+    let seen = std::mem::take(&mut call.seen);
+    let entry = Entry::begin(state, &call, seen, now).await?;
     let mut decision = match weigh(state, &call, now) {
         Err((code, wrong)) => {
             let left = state.limits.left(subject(call.key), now).await;
@@ -249,6 +230,7 @@ async fn take(
         ),
         _ => None,
     };
+    entry.decided(Verdict::Allowed);
     Ok(Decision {
         verdict: Verdict::Allowed,
         wrong: None,
@@ -285,12 +267,7 @@ async fn reserve(
     Ok(match volume::reserve(state, &ask).await? {
         Answer::Reserved(reserving) => Ok((Some(reserving), entry)),
         Answer::Refused(why) => {
-            // Its row is written here, with the word that a limit is reached.
-            if let Some(mut row) = entry.take_row(why.code().status()) {
-                row.code = why.code().as_str();
-                row.moved = Some(moved(amount, None));
-                volume::refused(state, &ask, why, row).await?;
-            }
+            entry.refuse(state, &ask, why).await?;
             Err(Decision::denied(why.code(), left.await, entry))
         }
         Answer::Conflict => Err(Decision {
@@ -312,36 +289,16 @@ pub fn would_pass(state: &AppState, call: &Call<'_>, now: Millis) -> bool {
 /// Logs a request whose end its sender asked for (see [`super::lab`]). Nothing is reserved or charged.
 pub async fn stage(
     state: &AppState,
-    call: Call<'_>,
+    mut call: Call<'_>,
     verdict: Verdict,
     status: u16,
 ) -> Result<(), Code> {
-    let place = state.usage.place().await.map_err(|_| Code::Unavailable)?;
+    let seen = std::mem::take(&mut call.seen);
+    let mut entry = Entry::begin(state, &call, seen, state.clock.now()).await?;
     count(call.door, verdict);
-    let mut entry = Entry {
-        door: call.door,
-        place: Some(place),
-        held: None,
-        started: call.started,
-        row: Some(row(
-            call.door,
-            call.key,
-            verdict,
-            call.seen,
-            state.clock.now(),
-        )),
-    };
+    entry.decided(verdict);
     entry.write(status);
     Ok(())
-}
-
-fn moved(amount: &Amount, reservation_id: Option<String>) -> Moved {
-    Moved {
-        amount: amount.value,
-        // It may be no currency at all.
-        currency: kept(amount.currency.clone()),
-        reservation_id,
-    }
 }
 
 /// What a request of this key is charged to.
@@ -350,117 +307,6 @@ pub fn subject(key: &KeyRecord) -> Subject<'_> {
         key_id: &key.id,
         workspace_id: &key.workspace_id,
         rates: &key.rates,
-    }
-}
-
-/// The row of a request, which is written once it is known how the request was answered; at the latest when whoever asked
-/// has gone.
-#[must_use]
-pub struct Entry {
-    door: Door,
-    place: Option<Place>,
-    row: Option<RequestRow>,
-    /// The amount that is to be settled with it.
-    held: Option<(AppState, Held)>,
-    started: Instant,
-}
-
-impl Entry {
-    /// Makes the reservation durable. What verify reserves its asker settles, so that the row is written at once.
-    async fn reserve(
-        &mut self,
-        state: &AppState,
-        reserving: Reserving,
-        amount: &Amount,
-    ) -> Result<(String, Option<Millis>), AppError> {
-        let reservation = (reserving.id().to_owned(), reserving.lapses_at);
-        let moved = moved(amount, Some(reservation.0.clone()));
-        if self.door == Door::Verify {
-            let row = self.take_row(200).map(|row| RequestRow {
-                moved: Some(moved),
-                ..row
-            });
-            let _ = reserving.keep(row).await?;
-        } else {
-            if let Some(row) = &mut self.row {
-                row.moved = Some(moved);
-            }
-            self.held = Some((state.clone(), reserving.keep(None).await?));
-        }
-        Ok(reservation)
-    }
-
-    fn take_row(&mut self, status: u16) -> Option<RequestRow> {
-        let mut row = self.row.take()?;
-        row.status = status;
-        row.latency_us = i64::try_from(self.started.elapsed().as_micros()).unwrap_or(i64::MAX);
-        Some(row)
-    }
-
-    /// Hands over the row of a request that moves nothing.
-    fn write(&mut self, status: u16) {
-        if let Some(row) = self.take_row(status)
-            && let Some(place) = self.place.take()
-        {
-            place.fill(row);
-        }
-    }
-
-    /// Notes how the request ended and what status its sender is told. Of one that moves an amount both are durable
-    /// before this returns; if they cannot be, it must not be answered as if they were.
-    pub async fn settle(mut self, outcome: Outcome, status: u16) -> Result<(), Code> {
-        if let Some((state, held)) = self.held.take()
-            && let Some(row) = self.take_row(status)
-        {
-            return held.settle(&state, outcome, row).await.map_err(|error| {
-                tracing::error!(%error, "an amount cannot be settled; it stays counted");
-                Code::Unavailable
-            });
-        }
-        self.write(status);
-        Ok(())
-    }
-}
-
-impl Drop for Entry {
-    fn drop(&mut self) {
-        match (self.held.take(), self.take_row(GONE)) {
-            (Some((state, held)), Some(row)) => {
-                // Whoever asked has gone, and with them this task.
-                tokio::spawn(async move {
-                    if let Err(error) = held.settle(&state, Outcome::Lost, row).await {
-                        tracing::error!(%error, "an amount cannot be settled; it stays counted");
-                    }
-                });
-            }
-            (None, Some(row)) => {
-                if let Some(place) = self.place.take() {
-                    place.fill(row);
-                }
-            }
-            (_, None) => {}
-        }
-    }
-}
-
-fn row(door: Door, key: &KeyRecord, verdict: Verdict, seen: Seen, now: i64) -> RequestRow {
-    RequestRow {
-        id: request_id::current(),
-        workspace_id: key.workspace_id.clone(),
-        environment: key.environment.clone(),
-        key_id: key.id.clone(),
-        secret_id: Some(key.secret_id.clone()),
-        at: now,
-        door,
-        code: verdict.code(),
-        status: GONE,
-        method: seen.method.map(kept),
-        path: seen.path.map(kept),
-        scope: seen.scope.map(kept),
-        ip: seen.ip.map(|ip| ip.to_string()),
-        agent: seen.agent.map(kept),
-        latency_us: 0,
-        moved: None,
     }
 }
 
@@ -488,12 +334,4 @@ pub fn count(door: Door, verdict: Verdict) {
     if let Some(counter) = counter {
         counter.increment(1);
     }
-}
-
-/// Text from outside as it is kept: bounded, and without NUL, which Postgres cannot hold.
-fn kept(text: String) -> String {
-    if text.len() <= MAX_KEPT && !text.contains('\0') {
-        return text;
-    }
-    text.chars().filter(|c| *c != '\0').take(MAX_KEPT).collect()
 }

@@ -2,7 +2,8 @@
 //!
 //! What the original request was is told by one of three ways, and never by two of them, since what the proxy did not write
 //! its client may have: `X-Original-Method` and `X-Original-URI` (nginx), `X-Forwarded-Method` and `X-Forwarded-Uri` (Traefik,
-//! Caddy), or by asking with the original method at the original path below this one (Envoy). Bodies are never seen.
+//! Caddy), or by asking with the original method at the original path below this one (Envoy). Bodies are never seen, so that of
+//! signed requests only those pass that have none. Whom they are for is what a trusted proxy says, else the `Host` that is asked with.
 
 #[cfg(test)]
 mod tests;
@@ -12,27 +13,26 @@ use std::time::Instant;
 use axum::{
     body::Body,
     extract::{Request, State},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, request::Parts},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header, request::Parts},
     response::{IntoResponse, Response},
 };
 
 use super::{
     answer::{self, Refusal, message, unknown_in_words},
     credential,
-    door::{self, Call, Decision, Moves, Seen},
+    door::{self, Call, Decision, Moves},
     form::Form,
-    judge::{Code, Facts, Needs, Resource, Verdict},
-    origin,
+    judge::{Code, Verdict},
+    nonce::Use,
     proxy::introduce,
-    routes::{agent, identity},
+    routes::{identity, signer_of},
     scope::Asked,
+    sender::Sender,
+    signature::{Content, Fault, Message},
     target,
-    verify::resource,
     volume::Outcome,
 };
 use crate::{
-    keys::allow::ListKind,
-    profiles::Ruling,
     server::{address, state::AppState},
     usage::buffer::Door,
 };
@@ -97,36 +97,40 @@ async fn judge(
             "What decides about this call stands in its body, which forward-auth cannot see. Use the gateway, or verify.",
         ));
     }
+    if places.signature && may_have_body(&method, &request.headers) {
+        return Err(bad(
+            "A signature covers the body of this call, which forward-auth cannot see. Use the gateway for it, or verify.",
+        ));
+    }
     let form = Form::default();
     let unknown = |code: Code| {
         door::count(Door::ForwardAuth, Verdict::Denied(code));
         Refusal::new(code, unknown_in_words(code, request, &form, profile))
     };
-    let text = credential::find(&request.headers, &form, places).map_err(unknown)?;
-    let key = door::recognise(state, text).await.map_err(unknown)?;
-    let (rule, workspace) = match profile.rule_for(&method, path, None) {
-        Ruling::Rule { rule, workspace } => (Some(rule), workspace),
-        Ruling::UnknownAction | Ruling::Unruled => (None, None),
+    let signed = signer_of(state, Door::ForwardAuth, request).await?;
+    let key = match &signed {
+        Some((_, key)) => key.clone(),
+        None => {
+            let text = credential::find(&request.headers, &form, places).map_err(unknown)?;
+            door::recognise(state, text).await.map_err(unknown)?
+        }
     };
-    let ip = address::of(&request.headers, &request.extensions, &state.config);
-    let origin = key
-        .binds(ListKind::Domain)
-        .then(|| origin::find(&request.headers, &form))
-        .flatten();
-    let facts = Facts {
-        environment: None,
-        ip,
-        origin: origin.as_deref(),
-        resource: match workspace {
-            None if rule.is_none() => resource(profile, asked, None),
-            workspace => workspace.map_or(Resource::Own, Resource::Of),
-        },
-        needs: match (asked, rule) {
-            (Some(asked), _) => Needs::Scope(asked),
-            (None, Some(rule)) => Needs::One(&rule.scope),
-            (None, None) => Needs::Unruled,
-        },
-    };
+    let proof = signed.as_ref().map(|(signed, key)| {
+        let authority = address::authority(request, &state.config);
+        let message = Message {
+            method: method.as_str(),
+            authority: &authority,
+            path,
+            query: uri.query(),
+            headers: &request.headers,
+            content: Content::Bytes(&[]),
+        };
+        Use::proven(signed, &message, key, state.clock.now())
+    });
+    let ruling = profile.rule_for(&method, path, None);
+    let rule = ruling.rule();
+    let sender = Sender::of(state, request, &form, &key);
+    let facts = sender.facts(profile, ruling, asked);
     let scope = rule
         .filter(|_| asked.is_none())
         .map(|rule| rule.scope.as_str());
@@ -135,19 +139,13 @@ async fn judge(
         key: &key,
         facts: &facts,
         malformed: false,
-        proof: None,
+        proof: proof.map(|proof| proof.map_err(Fault::code)),
         // An amount would stand in the body, which is not seen: a key that is limited cannot move one here.
         moves: Moves {
             must_say: rule.is_some_and(|rule| rule.amount.is_some()),
             ..Moves::NOTHING
         },
-        seen: Seen {
-            method: Some(method.to_string()),
-            path: Some(path.to_owned()),
-            scope: scope.map(str::to_owned),
-            ip,
-            agent: agent(&request.headers),
-        },
+        seen: sender.seen(&method, path, scope, &request.headers),
         started,
     };
     let Decision {
@@ -161,13 +159,11 @@ async fn judge(
         .await
         .map_err(|code| Refusal::new(code, message(code, &facts, scope)))?;
     if let Verdict::Denied(code) = verdict {
-        return Err(Refusal {
-            message: wrong.unwrap_or_else(|| message(code, &facts, scope)),
-            code,
-            wait,
-            left,
-            domain: origin.filter(|_| code == Code::OriginNotAllowed),
-        });
+        let wrong = match proof {
+            Some(Err(fault)) => Some(fault.message().to_owned()),
+            _ => wrong,
+        };
+        return Err(Refusal::decided(code, &facts, scope, wrong, wait, left));
     }
     let status = StatusCode::OK.as_u16();
     entry
@@ -180,6 +176,15 @@ async fn judge(
         answer::say_left(response.headers_mut(), left, state.clock.now());
     }
     Ok(response)
+}
+
+/// Whether the original request may have a body: by its method, or by what its own headers say where the proxy hands them on.
+fn may_have_body(method: &Method, headers: &HeaderMap) -> bool {
+    let bodiless = [Method::GET, Method::HEAD, Method::DELETE, Method::OPTIONS];
+    let length = headers.get(header::CONTENT_LENGTH);
+    !bodiless.contains(method)
+        || headers.contains_key(header::TRANSFER_ENCODING)
+        || length.is_some_and(|length| length != "0" && !length.is_empty())
 }
 
 /// A question that cannot be judged, whoever asks.

@@ -7,6 +7,7 @@ mod answer;
 pub mod cache;
 pub mod credential;
 pub mod door;
+mod entry;
 mod form;
 pub mod forward_auth;
 pub mod judge;
@@ -27,6 +28,7 @@ pub mod reservations;
 pub mod routes;
 pub mod sandbox;
 pub mod scope;
+mod sender;
 pub mod signature;
 #[cfg(test)]
 mod signed_tests;

@@ -11,8 +11,8 @@ use std::{
 use sha2::{Digest, Sha256};
 
 use super::{
-    judge::Code,
-    signature::{SKEW, Signed},
+    judge::{Code, KeyRecord},
+    signature::{Fault, Message, SKEW, Signed},
     store,
 };
 use crate::{
@@ -37,8 +37,15 @@ pub struct Use {
 pub type Mark = [u8; 16];
 
 impl Use {
-    pub fn of(signed: &Signed) -> Self {
-        Self::new(signed.key_id(), signed.nonce(), signed.created())
+    /// The use that a request makes of its nonce, if the key's holder signed it.
+    pub fn proven(
+        signed: &Signed,
+        message: &Message<'_>,
+        key: &KeyRecord,
+        now: Millis,
+    ) -> Result<Self, Fault> {
+        signed.check(message, key.verifier.as_deref(), now)?;
+        Ok(Self::new(signed.key_id(), signed.nonce(), signed.created()))
     }
 
     fn new(key_id: &str, nonce: &str, created: Millis) -> Self {

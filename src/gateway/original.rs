@@ -117,7 +117,6 @@ impl Original {
             headers: &self.headers,
             content: Content::Sha256(self.digest),
         };
-        signed.check(&message, key.verifier.as_deref(), now)?;
-        Ok(Use::of(&signed))
+        Use::proven(&signed, &message, key, now)
     }
 }

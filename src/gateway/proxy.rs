@@ -7,6 +7,8 @@ mod headers;
 mod strip;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tls_tests;
 
 use std::{
     error::Error as _,
@@ -141,7 +143,19 @@ impl Proxy {
     /// The operating system's certificates are read only where an upstream needs them.
     pub fn new(upstreams: Option<&Upstreams>) -> Result<Self, String> {
         let secure = upstreams.is_some_and(Upstreams::any_secure);
-        let tls = tls(secure)?;
+        Ok(Self::over(&tls(roots(secure)?)?))
+    }
+
+    /// Trusts this certificate alone.
+    #[cfg(test)]
+    #[must_use]
+    pub fn trusting(certificate: &rustls::pki_types::CertificateDer<'static>) -> Self {
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(certificate.clone()).expect("a certificate");
+        Self::over(&tls(roots).expect("sound"))
+    }
+
+    fn over(tls: &rustls::ClientConfig) -> Self {
         let connector = |both: bool| {
             let mut http = HttpConnector::new();
             http.enforce_http(false);
@@ -163,11 +177,11 @@ impl Proxy {
                 .timer(TokioTimer::new())
                 .build(connector(both))
         };
-        Ok(Self {
+        Self {
             pooled: client(true),
             switching: client(false),
             first_byte: FIRST_BYTE,
-        })
+        }
     }
 
     /// The same with less patience.
@@ -266,11 +280,16 @@ impl Proxy {
     }
 }
 
-fn tls(secure: bool) -> Result<rustls::ClientConfig, String> {
+fn tls(roots: rustls::RootCertStore) -> Result<rustls::ClientConfig, String> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| format!("TLS: {error}"))?;
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}
+
+/// Whom an upstream's certificate is checked by.
+fn roots(secure: bool) -> Result<rustls::RootCertStore, String> {
     let mut roots = rustls::RootCertStore::empty();
     if secure {
         // Some of what a machine keeps cannot be read; what can is enough.
@@ -283,7 +302,7 @@ fn tls(secure: bool) -> Result<rustls::ClientConfig, String> {
             );
         }
     }
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+    Ok(roots)
 }
 
 /// Where the request goes; the key does not go with it, should it be repeated in the query.

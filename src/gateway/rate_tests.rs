@@ -147,22 +147,9 @@ on_both_engines! {
         let (id, key) = app.key(&workspace, "POS", &["customers:read"]).await;
         let now = app.clock.now();
         let row = |at, code| buffer::RequestRow {
-            id: app.state.rng.id("req", at),
-            workspace_id: workspace.as_str().into(),
-            environment: "sandbox".into(),
-            key_id: id.as_str().into(),
-            secret_id: None,
             at,
-            door: buffer::Door::Gateway,
             code,
-            status: 200,
-            method: None,
-            path: None,
-            scope: None,
-            ip: None,
-            agent: None,
-            latency_us: 1,
-            moved: None,
+            ..app.request_row(&workspace, &id)
         };
         let before = now - 40 * 24 * HOUR;
         let rows = [row(now, "VALID"), row(now, "VALID"), row(now, "EXPIRED"), row(before, "VALID")];

@@ -1,12 +1,12 @@
 //! The gateway's one handler: credential, decision, answer.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use axum::{
     Router,
     body::{Body, Bytes},
     extract::{Request, State},
-    http::{HeaderMap, HeaderValue, header, request::Parts},
+    http::{HeaderValue, header, request::Parts},
     response::Response,
 };
 
@@ -14,21 +14,20 @@ use super::{
     amount,
     answer::{self, Refusal, message, unknown_in_words},
     credential,
-    door::{self, Call, Decision, Moves, Seen},
+    door::{self, Call, Decision, Moves},
     form::{Form, Repeated, Unreadable, buffered},
-    judge::{Code, Facts, KeyRecord, Needs, Resource, Verdict},
+    judge::{Code, Facts, KeyRecord, Verdict},
     lab::{self, Lab},
     nonce::Use,
-    origin,
     proxy::{Hop, Identity, Onward},
     sandbox,
+    sender::Sender,
     signature::{Fault, Message, Signed},
     target,
     upstream::{Base, Upstream},
     volume::{self, Outcome},
 };
 use crate::{
-    keys::allow::ListKind,
     profiles::{AmountPlace, Profile, Rule, Ruling},
     server::{address, headers::Foreign, request_id, state::AppState},
     usage::buffer::Door,
@@ -60,7 +59,14 @@ async fn pass(
         door::count(Door::Gateway, Verdict::Denied(Code::BadRequest));
         Refusal::new(Code::BadRequest, unclear.message())
     })?;
-    let (signed, bytes, body) = signature_of(request, body, profile).await?;
+    let signed = signer_of(state, Door::Gateway, request).await?;
+    let (bytes, body) = match &signed {
+        Some(_) => {
+            let bytes = buffered(body).await.map_err(unreadable)?;
+            (bytes.clone(), Body::from(bytes))
+        }
+        None => (Bytes::new(), body),
+    };
     let (form, body) = if profile.credential.form.is_some() || profile.reads_action(method, path) {
         Form::read_keeping(&request.headers, body)
             .await
@@ -72,22 +78,24 @@ async fn pass(
         door::count(Door::Gateway, Verdict::Denied(code));
         Refusal::new(code, unknown_in_words(code, request, &form, profile))
     };
-    let text = match &signed {
-        Some(signed) => signed.key_id(),
-        None => credential::find(&request.headers, &form, &profile.credential).map_err(unknown)?,
+    let (text, key) = match &signed {
+        Some((signed, key)) => (signed.key_id(), key.clone()),
+        None => {
+            let text =
+                credential::find(&request.headers, &form, &profile.credential).map_err(unknown)?;
+            (text, door::recognise(state, text).await.map_err(unknown)?)
+        }
     };
-    let key = door::recognise(state, text).await.map_err(unknown)?;
-    let proof = signed
-        .as_ref()
-        .map(|signed| prove(state, request, &bytes, signed, &key));
+    let proof = signed.as_ref().map(|(signed, key)| {
+        let authority = address::authority(request, &state.config);
+        let message = Message::of(request, &authority, &bytes);
+        Use::proven(signed, &message, key, state.clock.now())
+    });
     let ruling = match form.one("action") {
         Ok(action) => profile.rule_for(method, path, action),
         Err(Repeated) => Ruling::UnknownAction,
     };
-    let (rule, resource) = match ruling {
-        Ruling::Rule { rule, workspace } => (Some(rule), workspace),
-        Ruling::UnknownAction | Ruling::Unruled => (None, None),
-    };
+    let rule = ruling.rule();
     let (moves, body) = match rule.and_then(|rule| rule.amount.as_ref()) {
         Some(place) => {
             let body = buffered(body).await.map_err(unreadable)?;
@@ -98,23 +106,8 @@ async fn pass(
         }
         None => (Moves::NOTHING, body),
     };
-    let ip = address::of(&request.headers, &request.extensions, &state.config);
-    // Only a key that is bound to domains pays for reading the origin.
-    let origin = key
-        .binds(ListKind::Domain)
-        .then(|| origin::find(&request.headers, &form))
-        .flatten();
-    let facts = Facts {
-        environment: None,
-        ip,
-        origin: origin.as_deref(),
-        resource: resource.map_or(Resource::Own, Resource::Of),
-        needs: match (rule, ruling) {
-            (Some(rule), _) => Needs::One(&rule.scope),
-            (None, Ruling::UnknownAction) => Needs::Nothing,
-            (None, _) => Needs::Unruled,
-        },
-    };
+    let sender = Sender::of(state, request, &form, &key);
+    let facts = sender.facts(profile, ruling, None);
     let scope = rule.map(|rule| rule.scope.as_str());
     let call = Call {
         door: Door::Gateway,
@@ -123,13 +116,7 @@ async fn pass(
         malformed: matches!(ruling, Ruling::UnknownAction),
         moves,
         proof: proof.map(|proof| proof.map_err(Fault::code)),
-        seen: Seen {
-            method: Some(method.to_string()),
-            path: Some(path.to_owned()),
-            scope: scope.map(str::to_owned),
-            ip,
-            agent: agent(&request.headers),
-        },
+        seen: sender.seen(method, path, scope, &request.headers),
         started,
     };
     let lab = lab::asked(
@@ -141,7 +128,7 @@ async fn pass(
     let staged = lab.filter(|_| door::would_pass(state, &call, state.clock.now()));
     match (staged, rule) {
         (Some(lab), Some(_)) if lab != Lab::Slow => {
-            return stage(state, lab, call, origin.as_deref()).await;
+            return stage(state, lab, call).await;
         }
         _ => {}
     }
@@ -161,16 +148,11 @@ async fn pass(
             Verdict::Denied(code) => code,
             Verdict::Allowed => Code::InsufficientScope,
         };
-        return Err(Refusal {
-            message: match proof {
-                Some(Err(fault)) => fault.message().to_owned(),
-                _ => wrong.unwrap_or_else(|| message(code, &facts, scope)),
-            },
-            code,
-            wait,
-            left,
-            domain: origin.filter(|_| code == Code::OriginNotAllowed),
-        });
+        let wrong = match proof {
+            Some(Err(fault)) => Some(fault.message().to_owned()),
+            _ => wrong,
+        };
+        return Err(Refusal::decided(code, &facts, scope, wrong, wait, left));
     };
     let upstreams = state.config.upstreams.as_ref();
     let (mut response, outcome) = match upstreams.and_then(|all| all.of(&key.environment)) {
@@ -204,42 +186,33 @@ async fn pass(
     Ok(response)
 }
 
-/// The signature, where the profile wants one, with the whole of the body that it covers; and the body again.
-async fn signature_of(
-    request: &Parts,
-    body: Body,
-    profile: &Profile,
-) -> Result<(Option<Signed>, Bytes, Body), Refusal> {
-    if !profile.credential.signature {
-        return Ok((None, Bytes::new(), body));
-    }
-    let signed =
-        Signed::read(&request.headers).map_err(|fault| unsigned(fault, request, profile))?;
-    let bytes = buffered(body).await.map_err(unreadable)?;
-    Ok((Some(signed), bytes.clone(), Body::from(bytes)))
-}
-
-/// What a signature proves of its key.
-fn prove(
+/// The signature, where the profile wants one, and the key that it names: whoever names none has no body read, which a
+/// signature covers whole.
+pub(super) async fn signer_of(
     state: &AppState,
+    door: Door,
     request: &Parts,
-    body: &[u8],
-    signed: &Signed,
-    key: &KeyRecord,
-) -> Result<Use, Fault> {
-    let authority = address::authority(request, &state.config);
-    let message = Message::of(request, &authority, body);
-    signed.check(&message, key.verifier.as_deref(), state.clock.now())?;
-    Ok(Use::of(signed))
+) -> Result<Option<(Signed, Arc<KeyRecord>)>, Refusal> {
+    if !state.profile.credential.signature {
+        return Ok(None);
+    }
+    let refused = |code, words: Option<&str>| {
+        door::count(door, Verdict::Denied(code));
+        let form = Form::default();
+        let unknown = || unknown_in_words(code, request, &form, &state.profile);
+        Refusal::new(code, words.map_or_else(unknown, str::to_owned))
+    };
+    let signed = Signed::read(&request.headers).map_err(|fault| match fault {
+        Fault::Missing => refused(fault.code(), None),
+        _ => refused(fault.code(), Some(fault.message())),
+    })?;
+    let key = door::recognise(state, signed.key_id()).await;
+    let key = key.map_err(|code| refused(code, None))?;
+    Ok(Some((signed, key)))
 }
 
 /// Answers a call that would have passed with the failure that it asked for.
-async fn stage(
-    state: &AppState,
-    lab: Lab,
-    call: Call<'_>,
-    origin: Option<&str>,
-) -> Result<Response, Refusal> {
+async fn stage(state: &AppState, lab: Lab, call: Call<'_>) -> Result<Response, Refusal> {
     let now = state.clock.now();
     let (facts, scope) = (call.facts, call.seen.scope.clone());
     let scope = scope.as_deref();
@@ -270,7 +243,7 @@ async fn stage(
         },
         code,
         domain: (code == Code::OriginNotAllowed)
-            .then(|| origin.unwrap_or("elsewhere.example").to_owned()),
+            .then(|| facts.origin.unwrap_or("elsewhere.example").to_owned()),
         wait: answer::staged_wait(code, left, now),
         left: left.map(|left| answer::staged_left(code, left, now)),
     };
@@ -392,22 +365,6 @@ async fn sampled(
         .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     let outcome = Outcome::Answered(response.status().as_u16());
     Ok((response, outcome))
-}
-
-pub fn agent(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get(header::USER_AGENT)?;
-    Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
-}
-
-/// A request that names no key by a signature.
-fn unsigned(fault: Fault, request: &Parts, profile: &Profile) -> Refusal {
-    let code = fault.code();
-    door::count(Door::Gateway, Verdict::Denied(code));
-    let message = match fault {
-        Fault::Missing => unknown_in_words(code, request, &Form::default(), profile),
-        _ => fault.message().to_owned(),
-    };
-    Refusal::new(code, message)
 }
 
 fn unreadable(why: Unreadable) -> Refusal {

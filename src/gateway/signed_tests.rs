@@ -1,6 +1,14 @@
 //! Signed requests through the routers. Another implementation signs them.
 
-use std::{net::SocketAddr, process::Command};
+use std::{
+    net::SocketAddr,
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::Poll,
+};
 
 use axum::{
     body::Body,
@@ -33,15 +41,15 @@ async fn app_on(test: TestDb) -> TestApp {
 }
 
 /// A key, and what its holder signs with.
-struct Pair {
-    id: String,
-    public: String,
-    key: Key,
+pub struct Pair {
+    pub id: String,
+    pub public: String,
+    pub key: Key,
 }
 
 impl Pair {
     /// One whose secret half Latchkey made.
-    async fn shared(app: &TestApp, workspace: &str, label: &str) -> Self {
+    pub async fn shared(app: &TestApp, workspace: &str, label: &str) -> Self {
         let created = ops::create_at_console(&app.state, workspace, &wanted(app, label), None)
             .await
             .expect("made");
@@ -54,7 +62,7 @@ impl Pair {
     }
 
     /// One whose public half was handed in.
-    async fn private(app: &TestApp, workspace: &str, label: &str) -> Self {
+    pub async fn private(app: &TestApp, workspace: &str, label: &str) -> Self {
         let public = SigningKey::from_bytes(&SEED).verifying_key();
         let public = BASE64_STANDARD.encode(public.as_bytes());
         let wanted = wanted(app, label);
@@ -70,7 +78,7 @@ impl Pair {
         }
     }
 
-    fn sign(&self, sent: Sent, nonce: &str, created: Millis) -> Sent {
+    pub fn sign(&self, sent: Sent, nonce: &str, created: Millis) -> Sent {
         let covered = if sent.body.is_empty() {
             &ALL[..4]
         } else {
@@ -93,7 +101,7 @@ fn wanted(app: &TestApp, label: &str) -> crate::keys::policy::NewKey {
     app.wanted("test", label, &["transactions:read", "transactions:write"])
 }
 
-fn request(sent: &Sent) -> Request<Body> {
+pub fn request(sent: &Sent) -> Request<Body> {
     let uri = match &sent.query {
         Some(query) => format!("{}?{query}", sent.path),
         None => sent.path.clone(),
@@ -315,6 +323,32 @@ async fn a_signature_is_good_for_five_minutes_before_and_after() {
 }
 
 #[tokio::test]
+async fn a_nonce_that_cannot_be_written_down_is_logged_as_it_was_answered() {
+    let app = app_on(testing::database(Engine::Sqlite).await).await;
+    let workspace = app.workspace("Acme").await;
+    let pair = Pair::shared(&app, &workspace, "Shared").await;
+    let pool = sqlx::SqlitePool::connect(&app.test.url)
+        .await
+        .expect("opened");
+    sqlx::raw_sql("drop table signature_nonces")
+        .execute(&pool)
+        .await
+        .expect("done");
+    // One that is dated ahead is written down.
+    let ahead = pair.sign(Sent::get(), "a", app.clock.now() + 60 * SECOND);
+    assert_eq!(refusal(&app, &ahead).await.as_deref(), Some("UNAVAILABLE"));
+    app.logged(1).await;
+    let mut reader = app.state.db.read().await.expect("a connection");
+    let logged = crate::fetch_one!(
+        &mut reader,
+        (String, i64),
+        "select code, status from requests"
+    )
+    .expect("read");
+    assert_eq!(logged, ("UNAVAILABLE".to_owned(), 503));
+}
+
+#[tokio::test]
 async fn a_request_that_names_no_key_by_a_signature_is_told_so() {
     let app = app_on(testing::database(Engine::Sqlite).await).await;
     let workspace = app.workspace("Acme").await;
@@ -349,6 +383,29 @@ async fn a_request_that_names_no_key_by_a_signature_is_told_so() {
     large.digest();
     let large = pair.sign(large, "a", app.clock.now());
     assert_eq!(refusal(&app, &large).await.as_deref(), Some("BAD_REQUEST"));
+}
+
+#[tokio::test]
+async fn of_a_request_that_names_an_unknown_key_no_body_is_read() {
+    let app = app_on(testing::database(Engine::Sqlite).await).await;
+    let unknown = PlainKey::generate("pk_test_", &app.state.rng);
+    let stranger = Pair {
+        id: String::new(),
+        public: unknown.expose().to_owned(),
+        key: Key::Shared(SharedKey::HmacSha256(b"other".to_vec())),
+    };
+    let mut request = request(&stranger.sign(Sent::post(), "a", app.clock.now()));
+    // It never comes to an end: whoever read it would wait.
+    let read = Arc::new(AtomicBool::new(false));
+    let seen = read.clone();
+    let endless = futures_util::stream::poll_fn(move |_| {
+        seen.store(true, Ordering::SeqCst);
+        Poll::<Option<Result<Vec<u8>, std::io::Error>>>::Pending
+    });
+    *request.body_mut() = Body::from_stream(endless);
+    let reply = app.gateway(request).await;
+    assert_eq!(code(&reply).as_deref(), Some("NOT_FOUND"));
+    assert!(!read.load(Ordering::SeqCst));
 }
 
 #[tokio::test]

@@ -42,6 +42,9 @@ const REPEATED: Millis = DAY;
 pub const MAX_IDEMPOTENCY_KEY: usize = 255;
 /// No request is answered later than this after it was let through.
 const ANSWERED: Millis = HOUR;
+/// How long what is settled is kept, and with it what was moved on its day: a month and its close. Until then whoever settles
+/// late or twice hears what became of it. The log needs neither; repeats and giving back need far less.
+const KEPT: Millis = 35 * DAY;
 /// Reservations looked at in one go; the rest follow in the next.
 const BATCH: i64 = 200;
 
@@ -199,7 +202,7 @@ impl Held {
         self,
         state: &AppState,
         outcome: Outcome,
-        row: RequestRow,
+        row: &RequestRow,
     ) -> Result<(), DbError> {
         let now = state.clock.now();
         let mut tx = state.db.begin().await?;
@@ -208,7 +211,7 @@ impl Held {
         } else {
             let_go(&mut tx, &self.0, now).await?;
         }
-        buffer::write(&mut tx, &[row]).await?;
+        buffer::write(&mut tx, std::slice::from_ref(row)).await?;
         tx.commit().await
     }
 }
@@ -409,7 +412,22 @@ pub async fn upkeep(state: &AppState) -> Result<(), AppError> {
             "requests were let through and never settled; their amounts count as spent"
         );
     }
+    prune(state, now - KEPT).await?;
     Ok(())
+}
+
+/// Deletes what nothing asks for any more, in batches, so that no request waits long for the database.
+async fn prune(state: &AppState, before: Millis) -> Result<(), DbError> {
+    let batch = u64::try_from(BATCH).unwrap_or_default();
+    loop {
+        let mut tx = state.db.begin().await?;
+        let reservations = delete_reservations(&mut tx, before).await?;
+        let volumes = delete_volumes(&mut tx, day_of(before)).await?;
+        tx.commit().await?;
+        if reservations < batch && volumes < batch {
+            return Ok(());
+        }
+    }
 }
 
 /// Gives back what has lapsed, of one key if one is named. Gives how many were due.
@@ -691,6 +709,27 @@ async fn commit_unanswered(tx: &mut Tx, before: Millis, now: Millis) -> Result<u
          where state = 'reserved' and lapses_at is null and created_at <= $1",
         before,
         now
+    )
+}
+
+async fn delete_reservations(tx: &mut Tx, before: Millis) -> Result<u64, DbError> {
+    crate::execute!(
+        tx,
+        "delete from reservations where id in (
+             select id from reservations where state <> 'reserved' and created_at < $1
+             order by created_at limit $2)",
+        before,
+        BATCH
+    )
+}
+
+async fn delete_volumes(tx: &mut Tx, before: i64) -> Result<u64, DbError> {
+    crate::execute!(
+        tx,
+        "delete from volumes where (key_id, currency, day) in (
+             select key_id, currency, day from volumes where day < $1 order by day limit $2)",
+        before,
+        BATCH
     )
 }
 

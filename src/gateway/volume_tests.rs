@@ -412,27 +412,48 @@ on_both_engines! {
                 volume::Answer::Reserved(reserving) => reserving.keep(None).await.expect("kept"),
                 _ => panic!("refused"),
             };
-            let row = crate::usage::buffer::RequestRow {
-                id: request_id.clone(),
-                workspace_id: wallet.workspace.as_str().into(),
-                environment: "live".into(),
-                key_id: id.as_str().into(),
-                secret_id: None,
-                at: wallet.app.clock.now(),
-                door: crate::usage::buffer::Door::Gateway,
-                code: "VALID",
-                status: 200,
-                method: None,
-                path: None,
-                scope: None,
-                ip: None,
-                agent: None,
-                latency_us: 1,
-                moved: None,
-            };
-            held.settle(&wallet.app.state, outcome, row).await.expect("settled");
+            let row = wallet.app.request_row(&wallet.workspace, &id);
+            held.settle(&wallet.app.state, outcome, &row).await.expect("settled");
             assert_eq!(wallet.spent(&id).await, spent, "{outcome:?}");
         }
+    }
+
+    async fn what_is_settled_is_kept_for_five_weeks(test: TestDb) {
+        let wallet = wallet(test).await;
+        let (id, key) = wallet.key(None, None).await;
+        let settled = wallet.ask(&key, 10).await["reservation"]["id"].as_str().expect("an id").to_owned();
+        wallet.app.logged(1).await;
+        assert_eq!(wallet.settle(&settled, "commit").await.status, StatusCode::OK);
+        let left = async || {
+            volume::upkeep(&wallet.app.state).await.expect("done");
+            let mut reader = wallet.app.state.db.read().await.expect("a connection");
+            crate::fetch_one!(
+                &mut reader,
+                (i64, i64),
+                "select (select count(*) from reservations), (select count(*) from volumes)"
+            )
+            .expect("counted")
+        };
+        wallet.app.clock.advance(34 * DAY);
+        assert_eq!(left().await, (1, 1));
+        assert_eq!(wallet.settle(&settled, "commit").await.status, StatusCode::OK, "to do it twice is to do it once");
+        // More than one batch of them, and one that is of today.
+        let mut tx = wallet.app.state.db.begin().await.expect("a transaction");
+        for day in 0..450_i64 {
+            crate::execute!(
+                tx,
+                "insert into volumes (key_id, currency, day, spent) values ($1, 'USD', $2, 1)",
+                &id,
+                day
+            )
+            .expect("inserted");
+        }
+        tx.commit().await.expect("committed");
+        wallet.ask(&key, 20).await;
+        wallet.app.logged(2).await;
+        wallet.app.clock.advance(2 * DAY);
+        assert_eq!(left().await, (1, 1), "what was moved lately is left");
+        assert_eq!(wallet.settle(&settled, "commit").await.status, StatusCode::NOT_FOUND);
     }
 
     async fn a_limit_that_is_reached_is_told_once_a_day(test: TestDb) {
@@ -508,4 +529,43 @@ proptest! {
             assert!(committed.values().all(|spent| *spent <= 1000), "{committed:?}");
         });
     }
+}
+
+#[tokio::test]
+async fn what_the_database_did_not_take_is_logged_as_it_was_answered() {
+    let wallet = wallet(testing::database(Engine::Sqlite).await).await;
+    let (_, key) = wallet.key(None, Some(1000)).await;
+    let unavailable = StatusCode::SERVICE_UNAVAILABLE;
+    let pool = sqlx::SqlitePool::connect(&wallet.app.test.url)
+        .await
+        .expect("opened");
+    // First the amount is not reserved, then it is, but not settled.
+    for (rows, broken) in [
+        (
+            1,
+            "create trigger broken before insert on reservations begin select raise(abort, 'broken'); end",
+        ),
+        (
+            2,
+            "drop trigger broken; \
+             create trigger broken before update on reservations begin select raise(abort, 'broken'); end",
+        ),
+    ] {
+        sqlx::raw_sql(broken).execute(&pool).await.expect("done");
+        assert_eq!(
+            wallet.cash_in(&key, &amount(100)).await.status,
+            unavailable,
+            "{broken}"
+        );
+        wallet.app.logged(rows).await;
+    }
+    let mut reader = wallet.app.state.db.read().await.expect("a connection");
+    let logged = crate::fetch_all!(
+        &mut reader,
+        (String, i64),
+        "select code, status from requests"
+    )
+    .expect("read");
+    let told = ("UNAVAILABLE".to_owned(), 503);
+    assert_eq!(logged, [told.clone(), told]);
 }

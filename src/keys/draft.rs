@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     allow::{AllowEntry, ListKind},
-    money,
+    money, pair,
     policy::{self, MAX_LABEL, Wanted},
     store::{self, KeyRow},
     terms::{Expiry, Terms},
@@ -64,7 +64,7 @@ impl Step {
     /// The step that a field stands on.
     pub fn of(field: &str) -> Self {
         match field {
-            "environment" | "label" | "purpose" => Self::Basics,
+            "environment" | "label" | "purpose" | "half" | "public_key" => Self::Basics,
             "scopes" => Self::Permissions,
             "currency_kind" | "currency" | "max_amount" | "max_daily" | "expiry" | "expires_in"
             | "expires_on" | "addresses" | "domains" => Self::Rails,
@@ -117,6 +117,8 @@ impl Draft {
             wanted.environment = text("environment");
             wanted.label = text("label");
             wanted.purpose = text("purpose");
+            wanted.half = text("half");
+            wanted.public_key = pair::kept(fields.get("public_key"));
         }
         if sends(Step::Permissions) {
             wanted.scopes = fields.all("scopes");
@@ -218,6 +220,10 @@ pub async fn begun(
         wanted.environment = key.environment;
         wanted.label = key.label;
         wanted.purpose = key.purpose;
+        if let Some(public_key) = key.verifying_key {
+            pair::OWN.clone_into(&mut wanted.half);
+            wanted.public_key = public_key;
+        }
         return Ok(Draft {
             wanted,
             follows: Some(row.id),

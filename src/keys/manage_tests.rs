@@ -18,7 +18,7 @@ use crate::{
         clock::{DAY, HOUR, MINUTE, SECOND},
         testing::{PASSWORD, Reply, Someone, TestApp},
     },
-    usage::buffer::{self, Door, RequestRow},
+    usage::buffer::{self, RequestRow},
     workspaces::Role,
 };
 
@@ -183,22 +183,10 @@ on_both_engines! {
         };
         app.clock.advance(SECOND);
         let row = |ip: &str| RequestRow {
-            id: app.state.rng.id("req", app.clock.now()),
-            workspace_id: workspace.as_str().into(),
-            environment: "sandbox".into(),
-            key_id: id.as_str().into(),
             secret_id: Some(secret.as_str().into()),
-            at: app.clock.now(),
-            door: Door::Gateway,
-            code: "VALID",
-            status: 200,
-            method: Some("GET".to_owned()),
-            path: Some("/v2/customers".to_owned()),
-            scope: Some("customers:read".to_owned()),
             ip: Some(ip.to_owned()),
             agent: Some("till/3.1".to_owned()),
-            latency_us: 900,
-            moved: None,
+            ..app.request_row(&workspace, &id)
         };
         let rows = [row("198.51.100.4"), row("198.51.100.4"), row("198.51.100.5")];
         buffer::store(&app.state.db, &rows).await.expect("stored");
@@ -391,7 +379,14 @@ on_both_engines! {
         let (disable, enable) = (format!("/keys/{id}/disable"), format!("/keys/{id}/enable"));
         app.post(&disable, Some(&maker), &[]).await;
         assert_eq!(app.post(&enable, Some(&operator), &PROOF).await.status, StatusCode::FORBIDDEN);
-        app.post(&enable, Some(&maker), &PROOF).await;
+        // The operator's stop stands above the member's.
+        let page = app.get(&format!("/keys/{id}"), Some(&operator)).await;
+        assert!(page.body.contains(&format!("{disable}\"")), "{}", page.body);
+        assert_eq!(app.post(&disable, Some(&operator), &[]).await.status, StatusCode::SEE_OTHER);
+        assert_eq!(app.post(&disable, Some(&operator), &[]).await.status, StatusCode::CONFLICT);
+        assert_eq!(app.post(&enable, Some(&maker), &PROOF).await.status, StatusCode::FORBIDDEN);
+        assert_eq!(customers(&app, &secret).await, "DISABLED");
+        assert_eq!(app.post(&enable, Some(&operator), &PROOF).await.status, StatusCode::SEE_OTHER);
         let page = app.get(&format!("/keys/{id}"), Some(&operator)).await;
         assert!(page.body.contains(&format!("{disable}\"")), "{}", page.body);
         let stopped = app.post(&disable, Some(&operator), &[]).await;

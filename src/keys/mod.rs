@@ -30,6 +30,10 @@ pub mod ops;
 #[cfg(feature = "ssr")]
 pub mod page;
 #[cfg(feature = "ssr")]
+pub mod pair;
+#[cfg(all(test, feature = "ssr"))]
+mod pair_tests;
+#[cfg(feature = "ssr")]
 pub mod policy;
 #[cfg(feature = "ssr")]
 pub mod post;

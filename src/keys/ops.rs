@@ -8,7 +8,7 @@ use super::{
     life::{self, Step},
     policy::{self, NewKey, folded_label},
     secret::PlainKey,
-    store::{self, KeyRow},
+    store::{self, KeyRow, SecretRow},
     terms::{self, Terms, Widening},
     types::KeyState,
 };
@@ -50,6 +50,17 @@ pub struct Created {
     pub secret: Option<PlainKey>,
     /// Of a pair: what identifies it, which may be seen again.
     pub public_key: Option<String>,
+}
+
+impl Created {
+    /// A key whose public half was handed in: there is no secret to know.
+    pub fn of_public(handed_in: SecretRow) -> Self {
+        Self {
+            id: handed_in.key_id,
+            secret: None,
+            public_key: handed_in.public_key,
+        }
+    }
 }
 
 /// Outcome of sending a form that makes a secret.
@@ -133,9 +144,18 @@ pub async fn create(
                 follows,
             };
             request::ask(&mut tx, state, viewer, request).await?;
+            // What was handed in is here already, and waits by its name.
+            if let Some(verifying_key) = &key.verifying_key {
+                let half = Half::HandedIn(verifying_key);
+                make_secret(state, &mut tx, &row, half, Some(draft_id)).await?;
+            }
             return Ok(Creation::Waiting { id: row.id });
         }
-        let created = reveal_in(state, &mut tx, &row, Half::Made, Some(draft_id));
+        let half = key
+            .verifying_key
+            .as_deref()
+            .map_or(Half::Made, Half::HandedIn);
+        let created = reveal_in(state, &mut tx, &row, half, Some(draft_id));
         Ok(Creation::Created(created.await?))
     }
     .await;
@@ -332,6 +352,7 @@ async fn insert(
         detail: json!({
             "label": key.label, "environment": key.environment, "environment_word": environment.word,
             "scopes": key.terms.scopes, "terms": key.terms, "expires_at": key.terms.expiry.from(now),
+            "verifying_key": key.verifying_key,
         }),
     };
     audit::record(tx, &entry, now).await?;
@@ -453,9 +474,14 @@ async fn reveal_in(
     half: Half<'_>,
     form_id: Option<&str>,
 ) -> Result<Created, AppError> {
+    let created = make_secret(state, tx, key, half, form_id).await?;
+    put_in_use(state, tx, key).await?;
+    Ok(created)
+}
+
+async fn put_in_use(state: &AppState, tx: &mut Tx, key: &KeyRow) -> Result<(), AppError> {
     let now = state.clock.now();
     let expires_at = key.terms().expiry.from(now);
-    let created = make_secret(state, tx, key, half, form_id).await?;
     store::set_revealed(tx, &key.workspace_id, &key.id, expires_at, now).await?;
     if !store::set_state(tx, key, KeyState::Active, None, now).await? {
         return Err(taken());
@@ -468,8 +494,25 @@ async fn reveal_in(
         EventType::KeyCreated,
         json!({ "scopes": scopes, "expires_at": expires_at }),
     )
-    .await?;
-    Ok(created)
+    .await
+}
+
+/// The secret that the key has now, if it was made or handed in.
+async fn present(
+    reader: &mut crate::db::Reader,
+    key: &KeyRow,
+) -> Result<Option<SecretRow>, AppError> {
+    let secrets = store::secrets(reader, &key.workspace_id, &key.id).await?;
+    Ok(secrets.into_iter().next())
+}
+
+/// What stands in the place of a secret where a public key was handed in.
+pub async fn handed_in(
+    reader: &mut crate::db::Reader,
+    key: &KeyRow,
+) -> Result<Option<SecretRow>, AppError> {
+    let present = present(reader, key).await?;
+    Ok(present.filter(|secret| secret.verifying_key.is_some()))
 }
 
 fn taken() -> AppError {
@@ -587,7 +630,15 @@ pub async fn reveal(
             &reveal_content(id),
         )
         .await?;
-    let created = reveal_in(state, &mut tx, &key, Half::Made, None).await?;
+    let created = match present(&mut tx, &key).await? {
+        // Its public key was handed in with the request.
+        Some(handed_in) => {
+            put_in_use(state, &mut tx, &key).await?;
+            touch(&mut tx, state, &key).await?;
+            Created::of_public(handed_in)
+        }
+        None => reveal_in(state, &mut tx, &key, Half::Made, None).await?,
+    };
     let detail = json!({
         "label": key.label, "environment": key.environment, "expires_at": key.terms().expiry.from(now),
     });
@@ -654,8 +705,31 @@ async fn not_the_second_person(
 }
 
 /// What the proof of a new secret is bound to.
-pub fn rotate_content(id: &str, overlap_hours: u32) -> Value {
-    json!({ "rotate": id, "overlap_hours": overlap_hours })
+pub fn rotate_content(id: &str, overlap_hours: u32, verifying_key: Option<&str>) -> Value {
+    json!({ "rotate": id, "overlap_hours": overlap_hours, "verifying_key": verifying_key })
+}
+
+/// Says why the key does not go on with this half, if so: where a public key was handed in, another one is. `before`: that one.
+pub fn other_half(before: Option<&SecretRow>, after: Option<&str>) -> Result<(), AppError> {
+    match (
+        before.and_then(|secret| secret.verifying_key.as_deref()),
+        after,
+    ) {
+        (None, None) => Ok(()),
+        (Some(before), Some(after)) if before != after => Ok(()),
+        (Some(_), Some(_)) => Err(AppError::field(
+            "public_key",
+            "This is the public key that it has now. Hand in another one.",
+        )),
+        (Some(_), None) => Err(AppError::field(
+            "public_key",
+            "Paste the public key of the new pair.",
+        )),
+        (None, Some(_)) => Err(AppError::field(
+            "public_key",
+            "The secret of this key is made here.",
+        )),
+    }
 }
 
 /// Says why the old secret cannot go on for that long, if so.
@@ -698,13 +772,14 @@ pub async fn rotated_by(
     Ok(id.map(|id| Creation::AlreadyShown { id }))
 }
 
-/// Gives the key a new secret. The old one works for `overlap_hours` more. What is counted goes on: it is the same key.
+/// Gives the key a new secret, or the other public key that is handed in. The old one works for `overlap_hours` more. What is counted goes on: it is the same key.
 pub async fn rotate(
     state: &AppState,
     viewer: &Viewer,
     id: &str,
     form_id: &str,
     overlap_hours: u32,
+    verifying_key: Option<&str>,
     proof: Proof,
 ) -> Result<Creation, AppError> {
     let now = state.clock.now();
@@ -725,17 +800,21 @@ pub async fn rotate(
             state,
             viewer,
             Action::RotateKey,
-            &rotate_content(id, overlap_hours),
+            &rotate_content(id, overlap_hours, verifying_key),
         )
         .await?;
     overlap(state, overlap_hours)?;
     rotatable(&key, now)?;
+    let before = handed_in(&mut tx, &key).await?;
+    other_half(before.as_ref(), verifying_key)?;
     let ends_at = now + i64::from(overlap_hours) * HOUR;
     touch(&mut tx, state, &key).await?;
     store::replace_secrets(&mut tx, &key.workspace_id, &key.id, ends_at, now).await?;
-    let created = make_secret(state, &mut tx, &key, Half::Made, Some(form_id)).await?;
+    let half = verifying_key.map_or(Half::Made, Half::HandedIn);
+    let created = make_secret(state, &mut tx, &key, half, Some(form_id)).await?;
     let detail = json!({
         "label": key.label, "environment": key.environment, "overlap_hours": overlap_hours, "old_ends_at": ends_at,
+        "verifying_key": verifying_key,
     });
     audit::record(
         &mut tx,
@@ -1079,6 +1158,13 @@ pub async fn disable(state: &AppState, viewer: &Viewer, id: &str) -> Result<(), 
     Ok(())
 }
 
+/// Whether the viewer acts as operator and the key's stop is a member's, so that theirs would stand above it.
+pub fn overrides_stop(viewer: &Viewer, key: &KeyRow, now: Millis) -> bool {
+    viewer.acting.is_some()
+        && key.state(now) == KeyState::Disabled
+        && key.disabled_by.as_deref() != Some(OPERATOR)
+}
+
 /// Stops a key within a larger operation.
 pub async fn disable_in(
     state: &AppState,
@@ -1087,7 +1173,9 @@ pub async fn disable_in(
     key: &KeyRow,
 ) -> Result<(), AppError> {
     let now = state.clock.now();
-    if !step(tx, state, key, Step::Disable, None).await? {
+    // An operator's stop stands above a member's: from then on no member turns the key on.
+    let overrides = overrides_stop(viewer, key, now);
+    if !overrides && !step(tx, state, key, Step::Disable, None).await? {
         return Err(match key.state(now) {
             KeyState::Disabled => AppError::told(
                 UiErrorKind::Conflict,

@@ -5,13 +5,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     allow::{self, AllowEntry, ListKind},
-    money,
+    money, pair,
     terms::{Expiry, Limits, Terms},
 };
 use crate::{
     accounts::Viewer,
     error::{FieldError, UiError, UiErrorKind},
-    profiles::{ApprovalLevel, CurrencyKind, Profile, ScopeFlag},
+    profiles::{ApprovalLevel, CurrencyKind, KeyStyle, Profile, ScopeFlag},
     server::clock::{DAY, Millis},
     workspaces::Role,
 };
@@ -38,6 +38,9 @@ pub struct Wanted {
     pub label: String,
     pub purpose: String,
     pub scopes: Vec<String>,
+    /// Where the halves of a pair come from: [`pair::OWN`] if its public key is handed in, else Latchkey makes them.
+    pub half: String,
+    pub public_key: String,
     pub currency_kind: String,
     pub currency: String,
     pub max_amount: String,
@@ -58,6 +61,9 @@ pub struct NewKey {
     pub label: String,
     pub purpose: String,
     pub terms: Terms,
+    /// An Ed25519 public key that was handed in: the other half of the pair stays where it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verifying_key: Option<String>,
     /// In place of the workspace's own tier; given at the console alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tier: Option<String>,
@@ -111,6 +117,7 @@ fn read(profile: &Profile, wanted: &Wanted, maker: &str, now: Millis) -> (NewKey
     let label = label(&wanted.label, &mut wrong);
     let purpose = purpose(&wanted.purpose, &mut wrong);
     let scopes = scopes(profile, &wanted.scopes, &mut wrong);
+    let verifying_key = verifying_key(profile, wanted, &mut wrong);
     let limits = limits(profile, wanted, &mut wrong);
     let expiry = expiry(profile, wanted, now, &mut wrong);
     let mut allow = Vec::new();
@@ -162,6 +169,7 @@ fn read(profile: &Profile, wanted: &Wanted, maker: &str, now: Millis) -> (NewKey
             expiry,
             allow,
         },
+        verifying_key,
         tier: None,
         meta: Vec::new(),
     };
@@ -266,6 +274,22 @@ fn scopes(profile: &Profile, asked: &[String], wrong: &mut Wrong) -> Vec<String>
         .filter(|scope| asked.iter().any(|asked| covers(asked, &scope.id)))
         .map(|scope| scope.id.clone())
         .collect()
+}
+
+fn verifying_key(profile: &Profile, wanted: &Wanted, wrong: &mut Wrong) -> Option<String> {
+    if wanted.half != pair::OWN {
+        return None;
+    }
+    if profile.key_style != KeyStyle::Pair {
+        wrong.say(
+            "public_key",
+            format!("Keys of {} are no pairs.", profile.name),
+        );
+        return None;
+    }
+    pair::public_key(&wanted.public_key)
+        .map_err(|message| wrong.say("public_key", message))
+        .ok()
 }
 
 fn limits(profile: &Profile, wanted: &Wanted, wrong: &mut Wrong) -> Limits {

@@ -268,6 +268,7 @@ pub async fn hide(tx: &mut Tx, workspace_id: &str, id: &str, now: Millis) -> Res
 #[derive(Clone, FromRow)]
 pub struct SecretRow {
     pub id: String,
+    pub key_id: String,
     pub secret_hash: Vec<u8>,
     pub secret_start: String,
     pub secret_end: String,
@@ -360,7 +361,7 @@ pub async fn secrets(
     crate::fetch_all!(
         reader,
         SecretRow,
-        "select id, secret_hash, secret_start, secret_end, public_key, verifying_key, created_at, replaced_at, ends_at
+        "select id, key_id, secret_hash, secret_start, secret_end, public_key, verifying_key, created_at, replaced_at, ends_at
          from key_secrets where workspace_id = $1 and key_id = $2
          order by case when replaced_at is null then 0 else 1 end, id desc",
         workspace_id,

@@ -152,6 +152,7 @@ pub async fn decide(
         .await?
         .filter(|user| user.operator)
         .ok_or_else(AppError::not_found)?;
+    not_their_own(viewer, &row)?;
     proof
         .consume(
             &mut tx,
@@ -238,18 +239,26 @@ pub async fn find(reader: &mut Reader, id: &str) -> Result<RequestRow, AppError>
         .ok_or_else(AppError::not_found)
 }
 
-/// The request, if it waits and can be decided so; else why not.
+/// Says why the viewer cannot decide about the request, if so.
 pub async fn to_decide(
     reader: &mut Reader,
     state: &AppState,
+    viewer: &Viewer,
     id: &str,
-) -> Result<RequestRow, AppError> {
+) -> Result<(), AppError> {
     let row = find(reader, id).await?;
     if row.state == State::Requested {
-        Ok(row)
+        not_their_own(viewer, &row)
     } else {
         Err(lost(state, &row))
     }
+}
+
+fn not_their_own(viewer: &Viewer, row: &RequestRow) -> Result<(), AppError> {
+    if row.requested_by.as_ref() == Some(&viewer.user_id) {
+        return Err(AppError::told(UiErrorKind::NotAllowed, policy::OWN));
+    }
+    Ok(())
 }
 
 /// Said to who comes after the request was settled.

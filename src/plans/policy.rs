@@ -14,6 +14,8 @@ pub const READERS: &[Role] = workspaces::policy::READERS;
 /// Characters of what is said to the operator with a request.
 pub const MAX_NOTE: usize = 300;
 
+pub const OWN: &str = "You asked for this plan yourself. Another operator has to decide about it.";
+
 /// Where a request stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {

@@ -50,7 +50,7 @@ async fn decide(
         .answer(async |form| {
             let (state, viewer) = (&form.state, form.viewer()?);
             // What can't be decided any more asks for no proof.
-            ops::to_decide(&mut state.db.read().await?, state, id).await?;
+            ops::to_decide(&mut state.db.read().await?, state, viewer, id).await?;
             if form.wants_another_factor() {
                 return Ok(Outcome::Again);
             }

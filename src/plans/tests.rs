@@ -337,7 +337,12 @@ on_both_engines! {
         // An operator who acts in it manages it as an admin does.
         let mut kim = app.operator().await;
         app.act(&mut kim, &acme, "ticket 812").await;
-        asked(&app, &kim, "growth").await;
+        let own = asked(&app, &kim, "growth").await;
+        // What they asked for another operator decides.
+        for how in ["approve", "decline"] {
+            let refused = decide(&app, &own, how, &kim, "a reason").await;
+            assert!(refused.status == StatusCode::FORBIDDEN && refused.body.contains("Another operator"), "{how}: {}", refused.body);
+        }
         app.post("/plans/withdraw", Some(&kim), &[]).await;
         assert_eq!(states(&app, &acme).await, [State::Withdrawn]);
 

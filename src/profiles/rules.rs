@@ -24,6 +24,15 @@ pub enum Ruling<'a> {
     Unruled,
 }
 
+impl<'a> Ruling<'a> {
+    pub const fn rule(self) -> Option<&'a Rule> {
+        match self {
+            Self::Rule { rule, .. } => Some(rule),
+            Self::UnknownAction | Self::Unruled => None,
+        }
+    }
+}
+
 /// A path that is a rule's.
 struct Bound<'p> {
     workspace: Option<&'p str>,

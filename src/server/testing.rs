@@ -34,13 +34,13 @@ use crate::{
     admin, audit,
     db::testing::TestDb,
     gateway::{
-        cache::SecretCache, limit::Limiter, loader::Loader, nonce::Nonces, proxy::Proxy,
-        sandbox::Sandbox, upstream::Upstreams,
+        cache::SecretCache, judge::VALID, limit::Limiter, loader::Loader, nonce::Nonces,
+        proxy::Proxy, sandbox::Sandbox, upstream::Upstreams,
     },
     keys::policy::{self, NewKey, Wanted},
     mail::{self, Letter},
     profiles::{CurrencyKind, Profile},
-    usage::buffer::Buffer,
+    usage::buffer::{Buffer, Door, RequestRow},
     workspaces::{self, Grants, Role, Roles},
 };
 
@@ -185,6 +185,13 @@ impl TestApp {
             state,
             ..self
         }
+    }
+
+    /// The same installation, whose way to its upstreams is this one.
+    #[must_use]
+    pub fn through(self, proxy: Proxy) -> Self {
+        let state = self.state.with_settings(self.state.config.clone(), proxy);
+        Self::with_state(state, self.clock, self.test)
     }
 
     /// Serves the gateway on a port of loopback.
@@ -409,18 +416,46 @@ impl TestApp {
 
     /// A key made at the console. Gives its id and secret.
     pub async fn key(&self, workspace_id: &str, label: &str, scopes: &[&str]) -> (String, String) {
+        let key = self.wanted(self.environment(), label, scopes);
+        let created = crate::keys::ops::create_at_console(&self.state, workspace_id, &key, None)
+            .await
+            .expect("made");
+        let secret = created.secret.expect("it is no pair").expose().to_owned();
+        (created.id, secret)
+    }
+
+    /// The first environment that is not live, or the only one.
+    fn environment(&self) -> &str {
         let environments = &self.state.profile.environments;
         let environment = environments
             .iter()
             .find(|environment| !environment.live)
             .or(environments.first())
             .expect("a profile has one");
-        let key = self.wanted(&environment.id, label, scopes);
-        let created = crate::keys::ops::create_at_console(&self.state, workspace_id, &key, None)
-            .await
-            .expect("made");
-        let secret = created.secret.expect("it is no pair").expose().to_owned();
-        (created.id, secret)
+        &environment.id
+    }
+
+    /// The row of a call that the gateway let through just now, with a key of [`Self::key`].
+    pub fn request_row(&self, workspace_id: &str, key_id: &str) -> RequestRow {
+        let at = self.clock.now();
+        RequestRow {
+            id: self.state.rng.id("req", at),
+            workspace_id: workspace_id.into(),
+            environment: self.environment().into(),
+            key_id: key_id.into(),
+            secret_id: None,
+            at,
+            door: Door::Gateway,
+            code: VALID,
+            status: 200,
+            method: None,
+            path: None,
+            scope: None,
+            ip: None,
+            agent: None,
+            latency_us: 1,
+            moved: None,
+        }
     }
 
     /// A key that is asked for, sound by the profile.

@@ -179,6 +179,31 @@ pub async fn another_checker(
         .any(|member| member.id != except && member.grants.at(now).include(Role::Checker)))
 }
 
+/// Whether to give the member these roles would leave nobody who could disagree when the viewer loosens the rules, though
+/// the rules ask for a second person then. Who acts as operator is no member, and loosens nothing alone.
+async fn keeps_the_second_person(
+    tx: &mut Tx,
+    state: &AppState,
+    viewer: &Viewer,
+    member: &Member,
+    after: &Grants,
+) -> Result<bool, AppError> {
+    let now = state.clock.now();
+    let loses = member.grants.at(now).include(Role::Checker)
+        && policy::makes_checker(after, &member.grants);
+    if !loses || member.id == viewer.user_id || viewer.acting.is_some() {
+        return Ok(false);
+    }
+    let workspace_id = viewer.workspace_id();
+    let rules = settings::of(tx, &state.profile, workspace_id).await?;
+    let others = view::members(tx, workspace_id).await?;
+    let another = others
+        .iter()
+        .filter(|other| other.id != viewer.user_id && other.id != member.id)
+        .any(|other| other.grants.at(now).include(Role::Checker));
+    Ok(rules.policy && !another)
+}
+
 /// Sends an invitation that a checker has agreed to, if who asked for it may still invite. The inner error says what has
 /// changed.
 pub async fn send_agreed(
@@ -562,6 +587,9 @@ pub async fn change_roles(
             "These are the roles they have now.",
         ));
     }
+    if keeps_the_second_person(&mut tx, state, viewer, &member, after).await? {
+        return Err(AppError::field("roles", policy::LAST_OTHER_CHECKER));
+    }
     if policy::makes_checker(&member.grants, after)
         && four_eyes_on_roles(&mut tx, state, &space.id, &viewer.user_id).await?
     {
@@ -715,6 +743,12 @@ pub async fn remove(
         !owners.is_empty(),
     )
     .map_err(|reason| AppError::told(UiErrorKind::Conflict, reason))?;
+    if keeps_the_second_person(&mut tx, state, viewer, &member, &Grants::default()).await? {
+        return Err(AppError::told(
+            UiErrorKind::Conflict,
+            policy::LAST_OTHER_CHECKER,
+        ));
+    }
     // An operator who acts here is no member, and holds no key.
     let heir = match store::member(&mut tx, &space.id, &viewer.user_id).await? {
         Some(_) if viewer.acting.is_none() => Some(viewer.user_id.as_str()),

@@ -270,6 +270,9 @@ const ADMINS_ONLY: &str = "This needs the role admin in this workspace.";
 pub const LAST_OWNER: &str =
     "The workspace needs an owner, and there is no other. Make somebody else an owner first.";
 
+pub const LAST_OTHER_CHECKER: &str = "They are the only other checker, and the rules of this workspace are loosened by two. \
+     Make somebody else a checker first.";
+
 const NOT_WHILE_ACTING: &str = "An operator gives nobody a role that makes keys, approves them or manages members. An admin here has to.";
 
 /// Whether somebody gains a role that reaches keys or approvals, themselves or by giving it on: what an operator who acts

@@ -391,10 +391,10 @@ impl Story<'_> {
         let (Some(key), Some((hours, _))) = (self.owned(label).await?, self.overlap()) else {
             return Ok(());
         };
-        let content = keys::ops::rotate_content(&key.id, hours);
+        let content = keys::ops::rotate_content(&key.id, hours, None);
         let proof = self.prove(ada, Action::RotateKey, &content).await?;
         let form = past.rng.id("drf", past.clock.now());
-        keys::ops::rotate(past, ada, &key.id, &form, hours, proof).await?;
+        keys::ops::rotate(past, ada, &key.id, &form, hours, None, proof).await?;
         Ok(())
     }
 

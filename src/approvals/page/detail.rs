@@ -296,6 +296,20 @@ fn detail_page(detail: &Detail) -> Result<AnyView, AppError> {
         (_, Some(key)) => key.purpose.clone(),
         _ => String::new(),
     };
+    let public_key = match &detail.asked {
+        Asked::NewKey { key } => key.verifying_key.clone(),
+        _ => None,
+    };
+    let public_key = public_key.map(|value| {
+        section(
+            "pair",
+            "Public key",
+            view! {
+                <p class="mb-1 text-ink-2">"Handed in: the key signs with Ed25519, and its private half was never here."</p>
+                <p class="font-mono text-mono break-all">{value}</p>
+            },
+        )
+    });
     let purpose = (!purpose.is_empty()).then(|| {
         section(
             "purpose",
@@ -338,7 +352,7 @@ fn detail_page(detail: &Detail) -> Result<AnyView, AppError> {
                                 <RiskView risk=risk reasons=reasons />
                             </div>
                         },
-                    )} {purpose} {happened(detail)} {decide::foot(detail)}
+                    )} {public_key} {purpose} {happened(detail)} {decide::foot(detail)}
                 </div>
                 <aside class="max-wide:mt-8" aria-label="Facts">
                     <div class="card px-4 py-2">

@@ -19,11 +19,16 @@ use super::PATH;
 use crate::{
     audit,
     db::testing::{self, Engine},
-    gateway::tests::{PANEL, platform},
+    gateway::{
+        signature::tests::Sent,
+        signed_tests::Pair,
+        tests::{PANEL, platform},
+    },
     keys::{
         allow::{AllowEntry, ListKind},
         ops,
     },
+    profiles::Profile,
     server::{
         listen::Limits,
         testing::{Reply, TestApp, serve},
@@ -155,6 +160,68 @@ async fn where_keys_or_actions_stand_in_bodies_it_says_that_it_cannot_see_them()
             "{}",
             reply.body
         );
+    }
+}
+
+/// Asks about a call that is signed for `api.example.com`, as nginx does.
+async fn ask_signed(app: &TestApp, sent: &Sent, host: &str) -> Reply {
+    let uri = match &sent.query {
+        Some(query) => format!("{}?{query}", sent.path),
+        None => sent.path.clone(),
+    };
+    let mut request = Request::get(PATH)
+        .header("host", "127.0.0.1:3100")
+        .header("x-original-method", &sent.method)
+        .header("x-original-uri", uri)
+        .header("x-forwarded-host", host)
+        .body(Body::empty())
+        .expect("a request");
+    request.headers_mut().extend(sent.headers.clone());
+    app.api(request).await
+}
+
+#[tokio::test]
+async fn a_signed_request_passes_once_if_it_has_no_body() {
+    let profile = Profile::load("dual-mode").expect("it loads");
+    let app = TestApp::start_as(testing::database(Engine::Sqlite).await, profile)
+        .await
+        .behind("sandbox", Duration::from_secs(1), &["203.0.113.9/32"]);
+    let workspace = app.workspace("Acme").await;
+    for pair in [
+        Pair::shared(&app, &workspace, "Shared").await,
+        Pair::private(&app, &workspace, "Private").await,
+    ] {
+        let now = app.clock.now();
+        let code = async |sent: &Sent, host: &str| {
+            let reply = ask_signed(&app, sent, host).await;
+            let code = reply.headers.get(super::CODE);
+            code.map_or("VALID".to_owned(), |code| {
+                code.to_str().expect("a code").to_owned()
+            })
+        };
+        let good = pair.sign(Sent::get(), "a", now);
+        let mut moved = good.clone();
+        moved.path = "/v1/balance".to_owned();
+        let mut asked = good.clone();
+        asked.query = Some("a=2".to_owned());
+        let mut deletes = good.clone();
+        deletes.method = "DELETE".to_owned();
+        for altered in [&moved, &asked, &deletes] {
+            assert_eq!(code(altered, "api.example.com").await, "SIGNATURE_INVALID");
+        }
+        assert_eq!(code(&good, "other.example").await, "SIGNATURE_INVALID");
+        assert_eq!(code(&good, "api.example.com").await, "VALID");
+        assert_eq!(code(&good, "api.example.com").await, "NONCE_REPLAYED");
+        let mut bare = Sent::get();
+        bare.headers.clear();
+        assert_eq!(code(&bare, "api.example.com").await, "SIGNATURE_REQUIRED");
+        let posted = pair.sign(Sent::post(), "b", now);
+        let reply = ask_signed(&app, &posted, "api.example.com").await;
+        assert_eq!(reply.status, StatusCode::BAD_REQUEST);
+        assert!(reply.body.contains("Use the gateway"), "{}", reply.body);
+        // It used nothing up.
+        let other = pair.sign(Sent::get(), "b", now);
+        assert_eq!(code(&other, "api.example.com").await, "VALID");
     }
 }
 

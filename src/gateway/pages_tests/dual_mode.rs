@@ -1,6 +1,63 @@
 use axum::http::Method;
+use httpsig::prelude::SharedKey;
 
 use super::{JSON, Platform, denied, refused};
+use crate::{
+    gateway::{
+        signature::tests::{Key, Sent},
+        signed_tests::{Pair, request},
+    },
+    server::testing::Reply,
+};
+
+/// Sends what the pair has signed.
+async fn signed(platform: &Platform, pair: &Pair, sent: Sent, nonce: &str) -> Reply {
+    let sent = pair.sign(sent, nonce, platform.app.clock.now());
+    platform.app.gateway(request(&sent)).await
+}
+
+#[tokio::test]
+async fn the_public_key_is_included_in_requests_as_an_identifier() {
+    let platform = Platform::of("dual-mode").await;
+    let pair = Pair::shared(&platform.app, &platform.workspace, "Shop").await;
+    assert!(pair.public.starts_with("pk_test_"));
+    let reply = signed(&platform, &pair, Sent::get(), "a").await;
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    // Alone it opens nothing.
+    let alone = [("authorization", format!("Bearer {}", pair.public))];
+    let alone = alone
+        .each_ref()
+        .map(|(name, value)| (*name, value.as_str()));
+    let reply = platform
+        .send(Method::GET, "/v1/transactions", &alone, "")
+        .await;
+    assert_eq!(refused(&reply), denied(401, "SIGNATURE_REQUIRED"));
+}
+
+#[tokio::test]
+async fn the_secret_key_signs_requests_ensuring_authenticity() {
+    let platform = Platform::of("dual-mode").await;
+    let pair = Pair::shared(&platform.app, &platform.workspace, "Shop").await;
+    let started = signed(&platform, &pair, Sent::post(), "a").await;
+    assert!(started.status.is_success(), "{}", started.body);
+    let forged = Pair {
+        id: pair.id.clone(),
+        public: pair.public.clone(),
+        key: Key::Shared(SharedKey::HmacSha256(b"sk_test_of_another".to_vec())),
+    };
+    let reply = signed(&platform, &forged, Sent::post(), "b").await;
+    assert_eq!(refused(&reply), denied(401, "SIGNATURE_INVALID"));
+    // What was signed is what is sent, and once.
+    let sent = pair.sign(Sent::post(), "c", platform.app.clock.now());
+    let mut other = sent.clone();
+    other.body = br#"{"amount":999,"currency":"NGN"}"#.to_vec();
+    let reply = platform.app.gateway(request(&other)).await;
+    assert_eq!(refused(&reply), denied(401, "SIGNATURE_INVALID"));
+    let first = platform.app.gateway(request(&sent)).await;
+    assert!(first.status.is_success(), "{}", first.body);
+    let again = platform.app.gateway(request(&sent)).await;
+    assert_eq!(refused(&again), denied(401, "NONCE_REPLAYED"));
+}
 
 #[tokio::test]
 async fn the_secret_key_is_used_to_sign_requests_and_never_sent() {

@@ -21,16 +21,20 @@ use tokio::{
 };
 
 use crate::{
-    gateway::tests::{PANEL, platform},
+    gateway::{
+        proxy::Proxy,
+        tests::{PANEL, platform},
+    },
     keys::ops,
     server::{
         listen::Limits,
-        testing::{TestApp, serve},
+        testing::{PASSWORD, TestApp, serve},
     },
+    workspaces::Role,
 };
 
 /// Longer than any test takes.
-const PATIENT: Duration = Duration::from_secs(30);
+pub const PATIENT: Duration = Duration::from_secs(30);
 
 const SCOPES: &[&str] = &["customers:read", "customers:write"];
 
@@ -104,14 +108,15 @@ where
     serve(Router::new().fallback(answer), Limits::default()).await
 }
 
-struct Gateway {
+pub struct Gateway {
     app: TestApp,
     at: SocketAddr,
+    workspace: String,
     key_id: String,
     key: String,
 }
 
-async fn gateway(upstream: &str, patience: Duration, limits: Limits) -> Gateway {
+pub async fn gateway(upstream: &str, patience: Duration, limits: Limits) -> Gateway {
     let credential = "headers = [\"x-revkeen-key\"]\nbearer = true";
     let app = platform(credential, "typed", RULES).await;
     let app = app.behind(upstream, patience, &[]);
@@ -120,6 +125,7 @@ async fn gateway(upstream: &str, patience: Duration, limits: Limits) -> Gateway 
     Gateway {
         at: app.listen(limits).await,
         app,
+        workspace,
         key_id,
         key,
     }
@@ -131,8 +137,18 @@ async fn before(server: SocketAddr) -> Gateway {
 }
 
 impl Gateway {
+    /// The same, whose way to its upstreams is this one.
+    pub async fn through(self, proxy: Proxy) -> Self {
+        let app = self.app.through(proxy);
+        Self {
+            at: app.listen(Limits::default()).await,
+            app,
+            ..self
+        }
+    }
+
     /// Sends these lines with the key and reads all that comes back until the connection ends.
-    async fn ask(&self, lines: &str) -> String {
+    pub async fn ask(&self, lines: &str) -> String {
         let (line, rest) = lines.split_once("\r\n").unwrap_or((lines, ""));
         let (headers, body) = rest.split_once("\r\n\r\n").unwrap_or((rest, ""));
         let headers = if headers.is_empty() {
@@ -146,6 +162,22 @@ impl Gateway {
             format!("{line}\r\nHost: api.example.com\r\nX-RevKeen-Key: {key}\r\nConnection: close\r\n{headers}\r\n{body}"),
         )
         .await
+    }
+
+    /// Gives the key another secret; the one that it has stops at once.
+    async fn rotate(&self) {
+        let app = &self.app;
+        let admin = app.member(&self.workspace, &[Role::Admin]).await;
+        let form = app.state.rng.id("drf", app.clock.now());
+        let fields = [
+            ("form", form.as_str()),
+            ("overlap", "0"),
+            ("factor", "password"),
+            ("proof", PASSWORD),
+        ];
+        let path = format!("/keys/{}/rotate", self.key_id);
+        let reply = app.post(&path, Some(&admin), &fields).await;
+        assert_eq!(reply.status, StatusCode::OK, "{}", reply.body);
     }
 
     async fn connect(&self, head: &str) -> TcpStream {
@@ -181,7 +213,7 @@ async fn until(stream: &mut TcpStream, wanted: &str) -> String {
     }
 }
 
-fn status(reply: &str) -> &str {
+pub fn status(reply: &str) -> &str {
     reply.split(' ').nth(1).unwrap_or_default()
 }
 
@@ -618,4 +650,42 @@ async fn a_body_that_is_not_what_it_says_is_refused() {
         assert_eq!(status(&reply), "400", "{chunks:?}: {reply}");
     }
     assert!(witness.seen().is_empty(), "{:?}", witness.seen());
+}
+
+#[tokio::test]
+async fn what_is_under_way_ends_well_when_its_key_is_revoked_or_rotated_and_the_next_is_refused() {
+    let (begun, mut begins) = mpsc::unbounded_channel();
+    let go_on = Arc::new(Notify::new());
+    let goes_on = go_on.clone();
+    let server = answering(move |_| {
+        let (begun, goes_on) = (begun.clone(), goes_on.clone());
+        async move {
+            let _ = begun.send(());
+            goes_on.notified().await;
+            "served".into_response()
+        }
+    })
+    .await;
+    for rotated in [false, true] {
+        let gateway = before(server).await;
+        let under_way = gateway.ask("GET /v2/customers HTTP/1.1");
+        let ends = async {
+            begins.recv().await.expect("it has begun");
+            if rotated {
+                gateway.rotate().await;
+            } else {
+                ops::revoke_at_console(&gateway.app.state, &gateway.key_id)
+                    .await
+                    .expect("revoked");
+            }
+            let next = gateway.ask("GET /v2/customers HTTP/1.1").await;
+            assert_eq!(status(&next), "401", "{next}");
+            go_on.notify_one();
+        };
+        let (reply, ()) = tokio::join!(under_way, ends);
+        assert!(
+            status(&reply) == "200" && reply.ends_with("served"),
+            "{reply}"
+        );
+    }
 }

@@ -8,6 +8,7 @@ mod edit;
 mod emergency;
 mod list;
 mod one;
+pub mod pair;
 mod reveal;
 mod revoke;
 mod rotate;

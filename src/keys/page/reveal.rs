@@ -11,7 +11,11 @@ use crate::{
     },
     approvals::{self, store::ApprovalRow},
     frame::{self, Head, Here, framed, loaded},
-    keys::{ops, store::KeyRow, view},
+    keys::{
+        ops::{self, Created, Creation},
+        store::KeyRow,
+        view,
+    },
     server::{
         error::AppError,
         page::{self, Answer},
@@ -41,19 +45,30 @@ pub fn RevealPage() -> impl IntoView {
             if answer.key().is_none() {
                 ops::may_reveal(&mut reader, &viewer, &key, here.now).await?;
             }
+            let handed_in = ops::handed_in(&mut reader, &key).await?;
             let request =
                 approvals::store::last_about(&mut reader, viewer.workspace_id(), &id).await?;
-            Ok((key, request))
+            Ok((key, handed_in, request))
         };
-        let (key, request) = read.await.map_err(AppError::into_ui)?;
-        Ok((state, here, answer, key, request))
+        let (key, handed_in, request) = read.await.map_err(AppError::into_ui)?;
+        Ok((state, here, answer, key, handed_in, request))
     };
-    loaded(load, |(state, here, answer, key, request)| {
+    loaded(load, |(state, here, answer, key, handed_in, request)| {
         if answer.key().is_some() || key.revealed_at.is_some() {
             let at = key.revealed_at.unwrap_or(key.created_at);
-            secret::shown(&state, &here, answer.key(), &key, at)
+            // A public key may be seen as often as anybody likes.
+            let public = handed_in.map(|row| Creation::Created(Created::of_public(row)));
+            let made = public.as_ref().or(answer.key());
+            secret::shown(&state, &here, made, &key, at)
         } else {
-            asked(&state, &here, &answer, &key, request.as_ref())
+            asked(
+                &state,
+                &here,
+                &answer,
+                &key,
+                handed_in.is_some(),
+                request.as_ref(),
+            )
         }
     })
 }
@@ -63,6 +78,7 @@ fn asked(
     here: &Here,
     answer: &Answer,
     key: &KeyRow,
+    handed_in: bool,
     request: Option<&ApprovalRow>,
 ) -> AnyView {
     let plate = view::plate(
@@ -113,7 +129,11 @@ fn asked(
                 </div>
                 <p class="wrap-anywhere">
                     <strong class="font-semibold">{approved.unwrap_or_else(|| "Approved.".to_owned())}</strong>
-                    " The secret doesn't exist yet. It is made when you reveal it, and shown once. Have your secret store open."
+                    {if handed_in {
+                        " Its public key was handed in, so there is no secret to show. It works once you have revealed it."
+                    } else {
+                        " The secret doesn't exist yet. It is made when you reveal it, and shown once. Have your secret store open."
+                    }}
                     {until}
                 </p>
                 {confirm(Confirm {

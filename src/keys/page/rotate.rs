@@ -5,6 +5,7 @@ use leptos_router::hooks::use_query_map;
 
 use super::{
     one::{self, Subject},
+    pair::HandIn,
     secret,
 };
 use crate::{
@@ -13,11 +14,11 @@ use crate::{
         step_up::Action,
     },
     frame::{self, framed, loaded},
-    keys::ops,
+    keys::{ops, pair},
     server::{error::AppError, page::Answer},
     ui::{
         dialog::{DialogBody, DialogPage},
-        form::Choice,
+        form::{Choice, FieldState},
         segmented::SegmentedRadios,
     },
 };
@@ -49,20 +50,26 @@ pub fn RotatePage() -> impl IntoView {
             }
             None
         };
-        Ok((subject, shown_at, answer))
+        let read = async {
+            let mut reader = subject.state.db.read().await?;
+            ops::handed_in(&mut reader, &subject.key).await
+        };
+        let handed_in = read.await.map_err(AppError::into_ui)?.is_some();
+        Ok((subject, shown_at, handed_in, answer))
     };
-    loaded(load, move |(subject, shown_at, answer)| {
-        match answer.key() {
+    loaded(
+        load,
+        move |(subject, shown_at, handed_in, answer)| match answer.key() {
             Some(made) => {
                 let at = shown_at.unwrap_or(subject.here.now);
                 secret::shown(&subject.state, &subject.here, Some(made), &subject.key, at)
             }
-            None => question(&subject, &answer, asked.as_deref()),
-        }
-    })
+            None => question(&subject, handed_in, &answer, asked.as_deref()),
+        },
+    )
 }
 
-fn question(subject: &Subject, answer: &Answer, asked: Option<&str>) -> AnyView {
+fn question(subject: &Subject, handed_in: bool, answer: &Answer, asked: Option<&str>) -> AnyView {
     let href = subject.href();
     let state = &subject.state;
     let form = match answer.value("form") {
@@ -78,6 +85,25 @@ fn question(subject: &Subject, answer: &Answer, asked: Option<&str>) -> AnyView 
         .or_else(|| hours.iter().copied().rfind(|hours| *hours <= 24))
         .unwrap_or(0);
     let error = answer.error_at("overlap").unwrap_or_default();
+    // Of a pair whose public key was handed in, that key is the one that goes.
+    let (old, new, lead) = if handed_in {
+        (
+            "The old public key keeps working for",
+            "a new public key",
+            "Same key, same permissions, another pair. Both halves are new; the private one stays with you.",
+        )
+    } else {
+        (
+            "The old secret keeps working for",
+            "a new secret",
+            "Same key, same permissions, new secret. It is shown once: have your secret store open.",
+        )
+    };
+    let half = handed_in.then(|| {
+        let typed = pair::kept(&answer.value("public_key"));
+        let state = FieldState::new(typed).error(answer.error_at("public_key").unwrap_or_default());
+        view! { <HandIn state=state /> }
+    });
     let overlap = if hours.len() > 1 {
         let options = hours
             .iter()
@@ -86,7 +112,7 @@ fn question(subject: &Subject, answer: &Answer, asked: Option<&str>) -> AnyView 
         view! {
             <div id="overlap" tabindex="-1" class="space-y-2">
                 <SegmentedRadios
-                    legend="The old secret keeps working for"
+                    legend=old
                     name="overlap"
                     options=options
                     value=chosen.to_string()
@@ -111,7 +137,7 @@ fn question(subject: &Subject, answer: &Answer, asked: Option<&str>) -> AnyView 
     let proof = confirm(Confirm {
         action: Action::RotateKey,
         what: format!(
-            "give the {} key \u{201c}{}\u{201d} a new secret",
+            "give the {} key \u{201c}{}\u{201d} {new}",
             subject.plate.environment_word, subject.key.label,
         ),
         submit: "Rotate key",
@@ -126,11 +152,11 @@ fn question(subject: &Subject, answer: &Answer, asked: Option<&str>) -> AnyView 
         view! {
             <DialogPage
                 title=format!("Rotate \u{201c}{}\u{201d}?", subject.key.label)
-                lead="Same key, same permissions, new secret. It is shown once: have your secret store open."
+                lead=lead
             >
                 <form method="post" action=format!("{href}/rotate")>
                     <input type="hidden" name="form" value=form />
-                    <DialogBody>{failure} {shown} {overlap}</DialogBody>
+                    <DialogBody>{failure} {shown} {half} {overlap}</DialogBody>
                     {proof}
                 </form>
             </DialogPage>

@@ -19,6 +19,7 @@ use crate::{
     ui::{
         button::{Kind, LinkButton},
         code_block::CodeBlock,
+        copy_field::CopyField,
         key_plate::KeyPlate,
         layout::{Crumb, Width},
         secret_panel::SecretPanel,
@@ -77,6 +78,10 @@ fn moment(state: &AppState, here: &Here, key: &KeyRow, created: &Created) -> Any
             "The example below needs a scope that this key lacks, so it is answered with 403 and the reason."
         }
     };
+    let heading = match created.secret {
+        Some(_) => "Key created",
+        None => "Key pair in use",
+    };
     let gateway = &state.config.gateway_url;
     let public_key = created.public_key.clone().unwrap_or_default();
     let samples = samples::first_call(profile, gateway, &key.workspace_id, &public_key, secret);
@@ -91,7 +96,7 @@ fn moment(state: &AppState, here: &Here, key: &KeyRow, created: &Created) -> Any
     });
     framed(
         Head {
-            heading: "Key created".to_owned(),
+            heading: heading.to_owned(),
             crumbs: crumbs(key),
             span: frame::Span::Of(key.environment.clone()),
             width: Width::Form,
@@ -99,18 +104,38 @@ fn moment(state: &AppState, here: &Here, key: &KeyRow, created: &Created) -> Any
         },
         view! {
             <p class="text-ink-2">{format!("For {}.", here.viewer.name)}</p>
-            <SecretPanel
-                key_label=key.label.clone()
-                env=word
-                live=environment.is_none_or(|environment| environment.live)
-                secret=secret.to_owned()
-                public_key=public_key
-                variable=samples::variable(profile)
-                action=format!("/keys/{key_id}")
-            >
-                {try_it}
-                <FirstCallWatch key_id=key_id />
-            </SecretPanel>
+            {if created.secret.is_none() {
+                view! {
+                    <section class="card mt-4 space-y-4 p-4">
+                        <CopyField id="public-key" label="Public key" value=public_key />
+                        <p class="text-ink-2">
+                            "This names the key in each signature, as its keyid. Signatures are checked with the Ed25519 key that was handed in; its private half was never here, so there is no secret to show."
+                        </p>
+                        {try_it}
+                        <FirstCallWatch key_id=key_id.clone() />
+                        <LinkButton href=format!("/keys/{key_id}") kind=Kind::Solid>
+                            "Done"
+                        </LinkButton>
+                    </section>
+                }
+                    .into_any()
+            } else {
+                view! {
+                    <SecretPanel
+                        key_label=key.label.clone()
+                        env=word
+                        live=environment.is_none_or(|environment| environment.live)
+                        secret=secret.to_owned()
+                        public_key=public_key
+                        variable=samples::variable(profile)
+                        action=format!("/keys/{key_id}")
+                    >
+                        {try_it}
+                        <FirstCallWatch key_id=key_id.clone() />
+                    </SecretPanel>
+                }
+                    .into_any()
+            }}
         },
     )
 }

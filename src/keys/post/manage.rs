@@ -15,6 +15,7 @@ use crate::{
     error::UiErrorKind,
     keys::{
         ops::{self, Change, Changed},
+        pair,
         policy::{self, Wanted},
         store::KeyRow,
         types::KeyState,
@@ -163,12 +164,23 @@ pub async fn rotate(Path(id): Path<String>, submission: Submission) -> Response 
                 AppError::field("overlap", "Choose how long the old secret keeps working.")
             })?;
             ops::overlap(state, hours)?;
+            let before = {
+                let mut reader = state.db.read().await?;
+                ops::handed_in(&mut reader, &key).await?
+            };
             if form.wants_another_factor() {
                 return Ok(Outcome::Again);
             }
-            let content = ops::rotate_content(&id, hours);
+            let verifying_key = before
+                .is_some()
+                .then(|| pair::public_key(form.fields.get("public_key")))
+                .transpose()
+                .map_err(|message| AppError::field("public_key", message))?;
+            let verifying_key = verifying_key.as_deref();
+            ops::other_half(before.as_ref(), verifying_key)?;
+            let content = ops::rotate_content(&id, hours, verifying_key);
             let proof = step_up::prove_form(form, Action::RotateKey, &content).await?;
-            let made = ops::rotate(state, viewer, &id, sent, hours, proof).await?;
+            let made = ops::rotate(state, viewer, &id, sent, hours, verifying_key, proof).await?;
             Ok(Outcome::Show(Once::Key(made)))
         })
         .await;

@@ -4,9 +4,9 @@ use leptos::prelude::*;
 
 use super::Form;
 use crate::{
-    keys::{policy, terms::Expiry},
+    keys::{page::pair::HandIn, pair, policy, terms::Expiry},
     plans::page::readiness_list,
-    profiles::{CurrencyKind, Profile, ScopeFlag},
+    profiles::{CurrencyKind, KeyStyle, Profile, ScopeFlag},
     ui::{
         form::{Choice, Field, FieldKind, FieldState, RadioCard, RadioCards, Select, TextArea},
         icon::{Icon, IconName},
@@ -72,6 +72,43 @@ pub fn basics(form: &Form) -> AnyView {
             maxlength=Some(300)
             state=state(form, "purpose", &wanted.purpose)
         />
+        {(form.state.profile.key_style == KeyStyle::Pair).then(|| pair(form))}
+    }
+    .into_any()
+}
+
+fn pair(form: &Form) -> AnyView {
+    let wanted = &form.draft.wanted;
+    let card = |value: &str, label: &str, text: &str| RadioCard {
+        value: value.to_owned(),
+        label: label.to_owned(),
+        text: text.to_owned(),
+        ..RadioCard::default()
+    };
+    let half = if wanted.half.is_empty() {
+        pair::MADE
+    } else {
+        &wanted.half
+    };
+    view! {
+        <RadioCards
+            legend="Key pair"
+            name="half"
+            cards=vec![
+                card(
+                    pair::MADE,
+                    "Latchkey makes the pair",
+                    "Signs with HMAC-SHA256. Its secret key is shown once, and kept sealed.",
+                ),
+                card(
+                    pair::OWN,
+                    "I hand in a public key",
+                    "Signs with Ed25519. The private key never comes here.",
+                ),
+            ]
+            state=state(form, "half", half)
+        />
+        <HandIn state=state(form, "public_key", &wanted.public_key) />
     }
     .into_any()
 }

@@ -12,7 +12,10 @@ use crate::{
     approvals::{risk, settings::Settings},
     db::Reader,
     frame::Here,
-    keys::draft::{self, Step},
+    keys::{
+        draft::{self, Step},
+        pair,
+    },
     profiles::ApprovalLevel,
     server::error::AppError,
     ui::{
@@ -165,7 +168,7 @@ pub fn review(form: &Form) -> AnyView {
             </a>
         }
     };
-    let facts = vec![
+    let mut facts = vec![
         Fact::new("Label", wanted.label.trim().to_owned()),
         Fact::new("Environment", word),
         Fact::new(
@@ -178,6 +181,9 @@ pub fn review(form: &Form) -> AnyView {
         ),
         Fact::new("Scopes", form.terms.scopes.join(", ")),
     ];
+    if wanted.half == pair::OWN {
+        facts.push(Fact::new("Public key", wanted.public_key.clone()));
+    }
     let context = risk::Context {
         purpose: wanted.purpose.trim(),
         usual: &form.usual,

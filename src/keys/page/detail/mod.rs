@@ -18,7 +18,7 @@ use crate::{
     frame::{self, Head, framed, loaded},
     gateway::volume,
     keys::{
-        policy,
+        ops, policy,
         store::SecretRow,
         types::{KeyState, KeySummary},
         view,
@@ -281,7 +281,8 @@ fn actions(whole: &Whole) -> AnyView {
         view! { <LinkButton href=format!("{href}/edit")>"Edit"</LinkButton> }
     });
     let stops = policy::may_disable(viewer, subject.key.owner_id.as_deref());
-    let disable = (stops && state == KeyState::Active).then(|| {
+    let above = ops::overrides_stop(viewer, &subject.key, subject.here.now);
+    let disable = (stops && (state == KeyState::Active || above)).then(|| {
         view! {
             <form method="post" action=format!("{href}/disable")>
                 <Button busy="Stopping\u{2026}">"Disable"</Button>

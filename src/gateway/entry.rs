@@ -1,0 +1,236 @@
+//! The row of a request in the log: begun before anything is decided, written once it is known how the request ended.
+
+use std::time::Instant;
+
+use super::{
+    amount::Amount,
+    door::{Call, Seen},
+    judge::{Code, KeyRecord, Verdict},
+    volume::{self, Ask, Held, Outcome, Refused, Reserving},
+};
+use crate::{
+    db::DbError,
+    server::{clock::Millis, error::AppError, request_id, state::AppState},
+    usage::buffer::{Door, Moved, Place, RequestRow},
+};
+
+/// Longest value from outside that is written down; the rest says nothing that a log needs.
+const MAX_KEPT: usize = 512;
+/// The status that is logged where whoever asked went away before there was an answer. nginx's word for it.
+const GONE: u16 = 499;
+
+/// Written at the latest when whoever asked has gone. Until it is decided on, the request is one that could not be judged:
+/// that is what its sender is told if nothing else comes of it.
+#[must_use]
+pub struct Entry {
+    door: Door,
+    place: Option<Place>,
+    row: Option<RequestRow>,
+    /// The amount that is to be settled with it.
+    held: Option<(AppState, Held)>,
+    started: Instant,
+}
+
+impl Entry {
+    /// Takes a place in the log. What could not be logged is not decided.
+    pub async fn begin(
+        state: &AppState,
+        call: &Call<'_>,
+        seen: Seen,
+        now: Millis,
+    ) -> Result<Self, Code> {
+        let place = state.usage.place().await;
+        Ok(Self {
+            door: call.door,
+            place: Some(place.map_err(|_| Code::Unavailable)?),
+            row: Some(row(call.door, call.key, seen, now)),
+            held: None,
+            started: call.started,
+        })
+    }
+
+    /// Notes what was decided.
+    pub fn decided(&mut self, verdict: Verdict) {
+        if let Some(row) = &mut self.row {
+            row.code = verdict.code();
+            row.status = match verdict {
+                Verdict::Allowed => GONE,
+                Verdict::Denied(code) => code.status(),
+            };
+        }
+    }
+
+    /// Makes the reservation durable. What verify reserves its asker settles, so that the row is written at once.
+    pub async fn reserve(
+        &mut self,
+        state: &AppState,
+        reserving: Reserving,
+        amount: &Amount,
+    ) -> Result<(String, Option<Millis>), AppError> {
+        let reservation = (reserving.id().to_owned(), reserving.lapses_at);
+        let moved = moved(amount, Some(reservation.0.clone()));
+        if self.door == Door::Verify {
+            let row = self
+                .ended(Verdict::Allowed.code(), 200)
+                .map(|row| RequestRow {
+                    moved: Some(moved),
+                    ..row
+                });
+            let _ = reserving.keep(row).await?;
+            self.row = None;
+        } else {
+            self.held = Some((state.clone(), reserving.keep(None).await?));
+            if let Some(row) = &mut self.row {
+                row.moved = Some(moved);
+            }
+        }
+        Ok(reservation)
+    }
+
+    /// Writes the row of a request whose amount is refused, with the word that a limit is reached.
+    pub async fn refuse(
+        &mut self,
+        state: &AppState,
+        ask: &Ask<'_>,
+        why: Refused,
+    ) -> Result<(), AppError> {
+        let code = why.code();
+        if let Some(mut row) = self.ended(code.as_str(), code.status()) {
+            row.moved = Some(moved(ask.amount, None));
+            volume::refused(state, ask, why, row).await?;
+            self.row = None;
+        }
+        Ok(())
+    }
+
+    /// The row as it is if the request ends so.
+    fn ended(&self, code: &'static str, status: u16) -> Option<RequestRow> {
+        let row = self.row.as_ref()?;
+        Some(RequestRow {
+            code,
+            status,
+            latency_us: self.latency_us(),
+            ..row.clone()
+        })
+    }
+
+    fn latency_us(&self) -> i64 {
+        i64::try_from(self.started.elapsed().as_micros()).unwrap_or(i64::MAX)
+    }
+
+    fn take_row(&mut self) -> Option<RequestRow> {
+        let latency_us = self.latency_us();
+        let row = self.row.take()?;
+        Some(RequestRow { latency_us, ..row })
+    }
+
+    /// Hands over the row of a request that moves nothing.
+    pub fn write(&mut self, status: u16) {
+        if let Some(row) = &mut self.row {
+            row.status = status;
+        }
+        if let Some(row) = self.take_row()
+            && let Some(place) = self.place.take()
+        {
+            place.fill(row);
+        }
+    }
+
+    /// Notes how the request ended and what status its sender is told. Of one that moves an amount both are durable
+    /// before this returns; if they cannot be, it must not be answered as if they were.
+    pub async fn settle(mut self, outcome: Outcome, status: u16) -> Result<(), Code> {
+        let Some((state, held)) = self.held.take() else {
+            self.write(status);
+            return Ok(());
+        };
+        let place = self.place.take();
+        let Some(row) = self.take_row() else {
+            return Ok(());
+        };
+        let row = RequestRow { status, ..row };
+        settle(&state, held, outcome, row, place)
+            .await
+            .map_err(|_| Code::Unavailable)
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        let place = self.place.take();
+        match (self.held.take(), self.take_row()) {
+            (Some((state, held)), Some(row)) => {
+                // Whoever asked has gone, and with them this task.
+                tokio::spawn(
+                    async move { settle(&state, held, Outcome::Lost, row, place).await.ok() },
+                );
+            }
+            (None, Some(row)) => {
+                if let Some(place) = place {
+                    place.fill(row);
+                }
+            }
+            (_, None) => {}
+        }
+    }
+}
+
+/// Settles an amount with its row. Where that fails its sender is told so, and the row says what they are told as soon as
+/// rows can be written.
+async fn settle(
+    state: &AppState,
+    held: Held,
+    outcome: Outcome,
+    row: RequestRow,
+    place: Option<Place>,
+) -> Result<(), DbError> {
+    let settled = held.settle(state, outcome, &row).await;
+    if let Err(error) = &settled {
+        tracing::error!(%error, "an amount cannot be settled; it stays counted");
+        if let Some(place) = place {
+            place.fill(RequestRow {
+                code: Code::Unavailable.as_str(),
+                status: Code::Unavailable.status(),
+                ..row
+            });
+        }
+    }
+    settled
+}
+
+fn row(door: Door, key: &KeyRecord, seen: Seen, now: Millis) -> RequestRow {
+    RequestRow {
+        id: request_id::current(),
+        workspace_id: key.workspace_id.clone(),
+        environment: key.environment.clone(),
+        key_id: key.id.clone(),
+        secret_id: Some(key.secret_id.clone()),
+        at: now,
+        door,
+        code: Code::Unavailable.as_str(),
+        status: Code::Unavailable.status(),
+        method: seen.method.map(kept),
+        path: seen.path.map(kept),
+        scope: seen.scope.map(kept),
+        ip: seen.ip.map(|ip| ip.to_string()),
+        agent: seen.agent.map(kept),
+        latency_us: 0,
+        moved: None,
+    }
+}
+
+fn moved(amount: &Amount, reservation_id: Option<String>) -> Moved {
+    Moved {
+        amount: amount.value,
+        // It may be no currency at all.
+        currency: kept(amount.currency.clone()),
+        reservation_id,
+    }
+}
+
+/// Text from outside as it is kept: bounded, and without NUL, which Postgres cannot hold.
+fn kept(text: String) -> String {
+    if text.len() <= MAX_KEPT && !text.contains('\0') {
+        return text;
+    }
+    text.chars().filter(|c| *c != '\0').take(MAX_KEPT).collect()
+}
