@@ -224,15 +224,13 @@ fn original(asking: &Parts) -> Result<Original, &'static str> {
         X-Forwarded-Uri, or its path below this one.";
     let headers = &asking.headers;
     let below = below(&asking.uri);
-    let mut told = ["x-original", "x-forwarded"]
-        .iter()
-        .map(|family| {
-            let method = one(headers, &format!("{family}-method"))?;
-            Ok((method, one(headers, &format!("{family}-uri"))?))
-        })
-        .collect::<Result<Vec<_>, &'static str>>()?
-        .into_iter()
-        .filter(|(method, uri)| method.is_some() || uri.is_some());
+    let both = |method, uri| Ok::<_, &'static str>((one(headers, method)?, one(headers, uri)?));
+    let mut told = [
+        both("x-original-method", "x-original-uri")?,
+        both("x-forwarded-method", "x-forwarded-uri")?,
+    ]
+    .into_iter()
+    .filter(|(method, uri)| method.is_some() || uri.is_some());
     let parse = |text: &str| {
         text.parse::<Uri>()
             .map_err(|_| "The original address is none.")

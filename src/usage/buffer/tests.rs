@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    db::testing::{self, Engine, TestDb},
+    db::testing::{self, Engine},
     on_both_engines,
     server::testing::TestApp,
     usage,
