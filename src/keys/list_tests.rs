@@ -289,11 +289,11 @@ on_both_engines! {
         let viewer = app.viewer(&owner);
         let (id, _) = app.key(&workspace, "POS", &["customers:read"]).await;
         assert!(!app.get("/keys?env=sandbox", Some(&owner)).await.body.contains("Rotating"));
-        let content = ops::rotate_content(&id, 1);
+        let content = ops::rotate_content(&id, 1, None);
         let password = typed(PASSWORD);
         let proof = step_up::prove(&app.state, &viewer, Action::RotateKey, &content, Factor::Password, &password).await;
         let form = app.state.rng.id("frm", app.clock.now());
-        assert!(ops::rotate(&app.state, &viewer, &id, &form, 1, proof.expect("proven")).await.is_ok());
+        assert!(ops::rotate(&app.state, &viewer, &id, &form, 1, None, proof.expect("proven")).await.is_ok());
         assert!(app.get("/keys?env=sandbox", Some(&owner)).await.body.contains("Rotating"));
         app.clock.advance(60 * 60 * 1000);
         assert!(!app.get("/keys?env=sandbox", Some(&owner)).await.body.contains("Rotating"));

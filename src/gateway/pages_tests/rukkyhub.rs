@@ -202,3 +202,28 @@ async fn revoked_keys_stop_working_instantly_and_you_can_then_generate_a_new_key
         200
     );
 }
+
+#[tokio::test]
+async fn a_gift_card_is_worth_what_it_says_in_its_own_currency() {
+    let platform = Platform::of("rukkyhub").await;
+    for (currency, most, answered) in [
+        ("NGN", "1000000", denied(403, "CURRENCY_NOT_ALLOWED")),
+        ("USD", "49.99", denied(403, "TRANSACTION_LIMIT_EXCEEDED")),
+        ("USD", "50", denied(200, "")),
+    ] {
+        let (_, key) = platform
+            .bound(&["giftcard_trade"], |key| {
+                currency.clone_into(&mut key.currency);
+                most.clone_into(&mut key.max_amount);
+            })
+            .await;
+        let fields = "action=giftcard_trade&card=amazon-us&amount=50&code=AQTX-7L";
+        let reply = platform.form(PATH, &[("X-API-KEY", &key)], fields).await;
+        assert_eq!(
+            refused(&reply),
+            answered,
+            "{currency} {most}: {}",
+            reply.body
+        );
+    }
+}
