@@ -2,7 +2,7 @@
 //
 // Every server runs alone on core 0, wrk on core 1, both on loopback. Rows of a group take turns, and what is printed is the
 // median of the rounds. The table goes to benches/results/ under the day's date; a group that is measured again that day
-// takes the place of its former self. `--baseline FILE` measures another binary of Latchkey beside this one.
+// takes the place of its former self. `--binary FILE` measures another Latchkey, `--baseline FILE` one beside it.
 
 import { execFileSync, spawn } from "node:child_process";
 import { createHmac, createPrivateKey, generateKeyPairSync, randomBytes, sign } from "node:crypto";
@@ -16,6 +16,7 @@ const { values: asked } = parseArgs({
     quick: { type: "boolean" },
     only: { type: "string", multiple: true },
     baseline: { type: "string" },
+    binary: { type: "string" },
     rounds: { type: "string" },
     seconds: { type: "string" },
   },
@@ -29,7 +30,7 @@ const KEYS = 10_000;
 const here = new URL("..", import.meta.url).pathname;
 const dir = `${here}target/bench`;
 const tools = process.env.LATCHKEY_BENCH_TOOLS ?? dir;
-const LATCHKEY = `${here}target/release/latchkey`;
+const LATCHKEY = asked.binary ?? `${here}target/release/latchkey`;
 const AXUM = `${dir}/axum/release/bare-axum`;
 const PORTS = { portal: 4700, api: 4701, gateway: 4702, peer: 4703, upstream: 4704 };
 const PASSWORD = "a password that is only measured with";
@@ -142,6 +143,8 @@ function installation(name, profile, kinds) {
   if (!fs.existsSync(kept)) {
     for (const end of ["", "-wal", "-shm"]) fs.rmSync(database + end, { force: true });
     fs.rmSync(`${dir}/${name}.secrets.toml`, { force: true });
+    // Those with the keys of one before.
+    for (const old of fs.readdirSync(dir).filter((file) => file.endsWith(".requests"))) fs.rmSync(`${dir}/${old}`);
     const admin = (...args) =>
       execFileSync(LATCHKEY, ["admin", ...args], { env: { ...process.env, ...environment(database, name, profile) }, input: `${PASSWORD}\n`, maxBuffer: 1 << 30, stdio: ["pipe", "pipe", "inherit"] })
         .toString().trim().split("\n").map((line) => JSON.parse(line));
@@ -342,7 +345,7 @@ const groups = {
         return requests(`signed-${kind}`, () => signedQuestions(installed, privateKey, kind, rate * (seconds + 3)));
       };
       const signed = (name, kind, rate) => row(name, () => latchkey(installed), PORTS.api, fresh(kind, rate), { order: "once", warm: 0 });
-      return [verifyRow("verify, unsigned", {}), signed("HMAC-SHA256", "hmac", 60_000), signed("Ed25519", "ed25519", 20_000)];
+      return [verifyRow("verify, unsigned", {}), signed("HMAC-SHA256", "hmac", 40_000), signed("Ed25519", "ed25519", 15_000)];
     },
     compare: "verify, unsigned",
   },
