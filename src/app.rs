@@ -52,6 +52,10 @@ use crate::{
     },
     ui::{gallery::Gallery, icon::IconSprite},
     usage::page::{LogsPage, OverviewPage, RequestPage},
+    webhooks::{
+        cli::page::{CliTokensPage, NewCliTokenPage, RevokeCliTokenPage},
+        docs::{EventsPage, WebhookDocsPage},
+    },
     workspaces::page::{
         InvitePage, JoinPage, LeavePage, MembersPage, NewWorkspacePage, OfferPage,
         RemoveMemberPage, RenewInvitationPage, RolesPage, SecondFactorPage, TransferPage,
@@ -147,6 +151,11 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/approvals/:id/withdraw") view=ApprovalPage ssr=SsrMode::Async />
                 <Route path=path!("/approvals/:id/take-back") view=ApprovalPage ssr=SsrMode::Async />
                 <Route path=path!("/settings/workspace/approvals") view=ApprovalRulesPage ssr=SsrMode::Async />
+                <Route path=path!("/docs/webhooks") view=WebhookDocsPage ssr=SsrMode::Async />
+                <Route path=path!("/webhooks/events") view=EventsPage ssr=SsrMode::Async />
+                <Route path=path!("/settings/cli") view=CliTokensPage ssr=SsrMode::Async />
+                <Route path=path!("/settings/cli/new") view=NewCliTokenPage ssr=SsrMode::Async />
+                <Route path=path!("/settings/cli/:id/revoke") view=RevokeCliTokenPage ssr=SsrMode::Async />
                 <Route path=path!("/admin") view=WorkspacesPage ssr=SsrMode::Async />
                 <Route path=path!("/admin/people") view=PeoplePage ssr=SsrMode::Async />
                 <Route path=path!("/admin/people/:id/reset-factors") view=ResetFactorsPage ssr=SsrMode::Async />

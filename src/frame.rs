@@ -59,6 +59,7 @@ const RAIL: &[(&str, &str, &str, IconName)] = &[
     ("", "Overview", "/dashboard", IconName::Home),
     ("Build", "API keys", "/keys", IconName::Key),
     ("Build", "Logs", "/logs", IconName::Logs),
+    ("Build", "Docs", "/docs/webhooks", IconName::Docs),
     ("Control", "Approvals", APPROVALS, IconName::Approvals),
     ("Control", "Audit", "/audit", IconName::Audit),
     ("Control", "Members", "/members", IconName::Members),

@@ -37,6 +37,8 @@ pub enum Access {
     Operator,
     /// Programs with a service token. No person is one, signed in or not.
     Service,
+    /// Programs with a token of the command line. No person is one, signed in or not.
+    CliToken,
 }
 
 #[derive(Clone, Debug)]
@@ -64,6 +66,8 @@ const READ_PLANS: Access = Access::Any(plans::policy::READERS);
 const DECIDE: Access = Access::Any(approvals::policy::DECIDERS);
 /// Whose requests there are: developers' about keys, admins' about people and rules.
 const ASK: Access = Access::Any(&[Developer, Admin]);
+/// Tokens of the command line: whoever sees them may end them.
+const KEEP_TOKENS: Access = Access::Any(&[Developer, Admin]);
 const HAND_OVER: Access = Access::Any(&[Owner]);
 
 const fn get(path: &'static str, access: Access) -> Route {
@@ -211,6 +215,15 @@ pub const ROUTES: &[Route] = &[
     post("/plans", MANAGE),
     get("/plans/withdraw", MANAGE),
     post("/plans/withdraw", MANAGE),
+    get("/docs/webhooks", Access::SignedIn),
+    get("/webhooks/events", Access::SignedIn),
+    get("/settings/cli", KEEP_TOKENS),
+    get("/settings/cli/new", MAKE_KEYS),
+    post("/settings/cli/new", MAKE_KEYS),
+    get("/settings/cli/{id}/revoke", KEEP_TOKENS),
+    post("/settings/cli/{id}/revoke", KEEP_TOKENS),
+    get("/cli/listen", Access::CliToken),
+    post("/cli/trigger", Access::CliToken),
     get("/admin", Access::Operator),
     get("/admin/people", Access::Operator),
     get("/admin/people/{id}/reset-factors", Access::Operator),
@@ -263,7 +276,7 @@ impl Access {
                 viewer.is_some_and(|viewer| !viewer.must_enrol() && viewer.has_any(roles))
             }
             Self::Operator => viewer.is_some_and(|viewer| !viewer.must_enrol() && viewer.operator),
-            Self::Service => false,
+            Self::Service | Self::CliToken => false,
         }
     }
 }

@@ -54,6 +54,7 @@ struct Things {
     invitation: String,
     plan: String,
     approval: String,
+    token: String,
     workspace: String,
 }
 
@@ -107,6 +108,7 @@ fn sample(app: &TestApp, path: &str, own: &Things, foreign: &Things) -> Sample {
         "/admin/plans/{id}" | "/admin/plans/{id}/approve" | "/admin/plans/{id}/decline" => {
             everywhere(of("plr", |things| &things.plan))
         }
+        "/settings/cli/{id}/revoke" => of("clt", |things| &things.token),
         "/settings/security/passkeys/{id}/remove" => of_one_person("pky"),
         "/ownership/{id}" => of_one_person("own"),
         "/notices/{id}" => of_one_person("ntc"),
@@ -120,7 +122,7 @@ impl Things {
         let now = app.clock.now();
         let id = |prefix: &str| app.state.rng.id(prefix, now);
         let (request, member, invitation, plan) = (id("req"), id("usr"), id("inv"), id("plr"));
-        let approval = id("apr");
+        let (approval, token) = (id("apr"), id("clt"));
         let (key, _) = app.key(workspace, &id("key"), &["customers:read"]).await;
         let row = RequestRow {
             id: request.clone(),
@@ -179,6 +181,18 @@ impl Things {
             now
         )
         .expect("inserted");
+        crate::execute!(
+            tx,
+            "insert into cli_tokens (id, workspace_id, user_id, name, token_hash, created_at, expires_at)
+             values ($1, $2, $3, 'laptop', $4, $5, $6)",
+            &token,
+            workspace,
+            &member,
+            token.as_bytes().to_vec(),
+            now,
+            now + DAY
+        )
+        .expect("inserted");
         let asked = Asked::GiveRole {
             was: "developer".to_owned(),
             roles: "developer,checker".to_owned(),
@@ -213,6 +227,7 @@ impl Things {
             invitation,
             plan,
             approval,
+            token,
             workspace: workspace.to_owned(),
         }
     }
@@ -250,11 +265,14 @@ enum Expected {
     Enrol,
     /// Like a path that does not exist.
     Nothing,
+    /// Told to send a token.
+    Token,
 }
 
 fn expected(access: Access, persona: &Persona) -> Expected {
     match access {
         Access::Anyone => Expected::Served,
+        Access::CliToken => Expected::Token,
         _ if persona.who.is_none() => Expected::SignIn,
         Access::Operator if !persona.operator => Expected::Nothing,
         Access::Enrolling => Expected::Served,
@@ -264,7 +282,7 @@ fn expected(access: Access, persona: &Persona) -> Expected {
             Expected::Served
         }
         Access::Any(_) => Expected::Refused,
-        Access::Service => unreachable!("the portal has no route for programs"),
+        Access::Service => unreachable!("the portal has no route for service tokens"),
     }
 }
 
@@ -316,6 +334,7 @@ fn check(route: &Route, persona: &Persona, reply: &Reply, what: &str) {
             "{at}"
         ),
         Expected::Nothing => assert_eq!(reply.status, StatusCode::NOT_FOUND, "{at}"),
+        Expected::Token => assert_eq!(reply.status, StatusCode::UNAUTHORIZED, "{at}"),
     }
 }
 

@@ -117,6 +117,7 @@ pub enum Action {
     ResetFactors,
     SuspendWorkspace,
     DecidePlan,
+    CreateCliToken,
 }
 
 impl Action {
@@ -148,6 +149,7 @@ impl Action {
             Self::ResetFactors => "factors.reset",
             Self::SuspendWorkspace => "workspace.suspend",
             Self::DecidePlan => "plan.decide",
+            Self::CreateCliToken => "cli_token.create",
         }
     }
 

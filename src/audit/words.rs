@@ -206,6 +206,14 @@ fn summary(action: &str, detail: &str) -> String {
         "workspace.restored" => {
             format!("Lifted the suspension: \u{201c}{}\u{201d}", text("reason"))
         }
+        "cli_token.created" => {
+            format!("Made the command line token \u{201c}{}\u{201d}", text("name"))
+        }
+        "cli_token.revoked" => format!(
+            "Revoked the command line token \u{201c}{}\u{201d}",
+            text("name")
+        ),
+        "webhook.triggered" => format!("Sent a test event {}", text("type")),
         "plan.requested" => format!("Requested the plan {}", text("name")),
         "plan.withdrawn" => format!("Withdrew the request for the plan {}", text("name")),
         "plan.approved" => format!("Approved the plan {}", text("name")),

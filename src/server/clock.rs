@@ -90,6 +90,19 @@ impl Rng {
     }
 }
 
+/// The least id that [`Rng::id`] makes at that moment.
+pub fn first_id(prefix: &str, at: Millis) -> String {
+    let ulid = Ulid::from_parts(u64::try_from(at).unwrap_or(0), 0);
+    format!("{prefix}_{}", ulid.to_string().to_lowercase())
+}
+
+/// When [`Rng::id`] made the id.
+pub fn time_of_id(id: &str, prefix: &str) -> Option<Millis> {
+    let rest = id.strip_prefix(prefix)?.strip_prefix('_')?;
+    let ulid = Ulid::from_string(&rest.to_uppercase()).ok()?;
+    Millis::try_from(ulid.timestamp_ms()).ok()
+}
+
 /// Whether `text` has the shape of an id that [`Rng::id`] makes with this prefix. What has not is no id of ours,
 /// and is answered like an id that does not exist before any query is made of it.
 pub fn is_id(text: &str, prefix: &str) -> bool {

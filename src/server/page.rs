@@ -239,6 +239,11 @@ pub enum Once {
         email: String,
         link: Zeroizing<String>,
     },
+    /// A token of the command line.
+    CliToken {
+        name: String,
+        token: Zeroizing<String>,
+    },
     /// Line by line what became of the entries that were added to a key's list.
     Entries(Vec<Line>),
 }
