@@ -173,7 +173,7 @@ async fn a_token_is_made_by_a_fresh_factor_and_shown_once() {
     let (entries,): (i64,) = crate::fetch_one!(
         &mut reader,
         (i64,),
-        "select count(*) from audit_entries where chain = $1 and action = 'cli_token.created'",
+        "select count(*) from audit_entries where chain_id = $1 and action = 'cli_token.created'",
         &workspace
     )
     .expect("counted");
@@ -404,7 +404,7 @@ async fn a_trigger_is_an_event_like_any_other_and_recorded() {
     let (actor,): (String,) = crate::fetch_one!(
         &mut reader,
         (String,),
-        "select actor from audit_entries where chain = $1 and action = 'webhook.triggered' and target = $2",
+        "select actor from audit_entries where chain_id = $1 and action = 'webhook.triggered' and target = $2",
         &workspace,
         &id
     )
