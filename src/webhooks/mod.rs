@@ -1,5 +1,17 @@
 //! Webhooks: events for customers. Every change notes its event in its own transaction.
 
+pub mod types;
+pub mod policy;
+
 pub mod outbox;
 pub mod store;
-pub mod types;
+pub mod ops;
+pub mod view;
+
+pub mod log;
+pub mod page;
+pub mod post;
+pub mod receiver;
+
+#[cfg(test)]
+pub mod tests;
