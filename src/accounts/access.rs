@@ -17,6 +17,7 @@ use crate::{
     keys::policy,
     plans,
     server::page,
+    webhooks,
     workspaces::{
         self,
         Role::{self, Admin, Auditor, Checker, Developer, Owner},
@@ -57,6 +58,9 @@ const STOP_KEYS: Access = Access::Any(&[Developer, Checker]);
 const HALT_KEYS: Access = Access::Any(&[Developer, Checker, Admin]);
 /// Developers their own; what an operator stopped, an operator who acts here.
 const ENABLE_KEYS: Access = Access::Any(&[Developer, Admin]);
+const READ_WEBHOOKS: Access = Access::Any(webhooks::policy::READERS);
+const MAKE_WEBHOOKS: Access = Access::Any(webhooks::policy::MAKERS);
+const STOP_WEBHOOKS: Access = Access::Any(webhooks::policy::STOPPERS);
 const READ_MEMBERS: Access = Access::Any(workspaces::policy::READERS);
 /// Members, invitations, plans and the workspace itself.
 const MANAGE: Access = Access::Any(&[Admin]);
@@ -170,6 +174,29 @@ pub const ROUTES: &[Route] = &[
     post("/keys/{id}/hide", MAKE_KEYS),
     get("/keys/{id}/owner", MANAGE),
     post("/keys/{id}/owner", MANAGE),
+    get("/webhooks", READ_WEBHOOKS),
+    get("/webhooks/new", MAKE_WEBHOOKS),
+    post("/webhooks/new", MAKE_WEBHOOKS),
+    get("/webhooks/events", READ_WEBHOOKS),
+    get("/webhooks/{id}", READ_WEBHOOKS),
+    get("/webhooks/{id}/edit", MAKE_WEBHOOKS),
+    post("/webhooks/{id}/edit", MAKE_WEBHOOKS),
+    get("/webhooks/{id}/rotate", MAKE_WEBHOOKS),
+    post("/webhooks/{id}/rotate", MAKE_WEBHOOKS),
+    get("/webhooks/{id}/enable", STOP_WEBHOOKS),
+    post("/webhooks/{id}/enable", STOP_WEBHOOKS),
+    get("/webhooks/{id}/disable", STOP_WEBHOOKS),
+    post("/webhooks/{id}/disable", STOP_WEBHOOKS),
+    get("/webhooks/{id}/remove", STOP_WEBHOOKS),
+    post("/webhooks/{id}/remove", STOP_WEBHOOKS),
+    get("/webhooks/{id}/test", MAKE_WEBHOOKS),
+    post("/webhooks/{id}/test", MAKE_WEBHOOKS),
+    get("/webhooks/{id}/replay", MAKE_WEBHOOKS),
+    post("/webhooks/{id}/replay", MAKE_WEBHOOKS),
+    post("/webhooks/{id}/replay/stop", MAKE_WEBHOOKS),
+    get("/logs/webhooks", READ_WEBHOOKS),
+    get("/logs/webhooks/{id}", READ_WEBHOOKS),
+    post("/logs/webhooks/{id}/replay", MAKE_WEBHOOKS),
     get("/logs", READ_KEYS),
     get("/logs/{id}", READ_KEYS),
     get("/audit", READ_AUDIT),
@@ -216,7 +243,6 @@ pub const ROUTES: &[Route] = &[
     get("/plans/withdraw", MANAGE),
     post("/plans/withdraw", MANAGE),
     get("/docs/webhooks", Access::SignedIn),
-    get("/webhooks/events", Access::SignedIn),
     get("/settings/cli", KEEP_TOKENS),
     get("/settings/cli/new", MAKE_KEYS),
     post("/settings/cli/new", MAKE_KEYS),

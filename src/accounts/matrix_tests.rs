@@ -24,6 +24,7 @@ use crate::{
         testing::{Reply, Someone, TestApp, cookie},
     },
     usage::buffer::{self, Door, RequestRow},
+    webhooks,
     workspaces::{Role, Roles},
 };
 
@@ -36,6 +37,8 @@ const ANSWERS: &[&str] = &[
     "/approvals/{id}/remind",
     "/approvals/{id}/withdraw",
     "/approvals/{id}/take-back",
+    "/webhooks/{id}/replay/stop",
+    "/logs/webhooks/{id}/replay",
 ];
 
 /// Server functions that take an id: the argument's name, the page whose ids it takes, and whether it says 404 of what
@@ -55,6 +58,8 @@ struct Things {
     plan: String,
     approval: String,
     token: String,
+    endpoint: String,
+    delivery: String,
     workspace: String,
 }
 
@@ -96,6 +101,8 @@ fn sample(app: &TestApp, path: &str, own: &Things, foreign: &Things) -> Sample {
             of("key", |things| &things.key)
         }
         "/keys/{id}/hide" | "/keys/{id}/owner" => of("key", |things| &things.key),
+        path if path.starts_with("/webhooks/{id}") => of("whe", |things| &things.endpoint),
+        path if path.starts_with("/logs/webhooks/{id}") => of("dlv", |things| &things.delivery),
         "/logs/{id}" => of("req", |things| &things.request),
         "/members/{id}/roles" | "/members/{id}/remove" => of("usr", |things| &things.member),
         "/members/invitations/{id}/renew" | "/members/invitations/{id}/withdraw" => {
@@ -123,6 +130,7 @@ impl Things {
         let id = |prefix: &str| app.state.rng.id(prefix, now);
         let (request, member, invitation, plan) = (id("req"), id("usr"), id("inv"), id("plr"));
         let (approval, token) = (id("apr"), id("clt"));
+        let (endpoint, delivery) = webhooks::tests::endpoint_with_delivery(app, workspace).await;
         let (key, _) = app.key(workspace, &id("key"), &["customers:read"]).await;
         let row = RequestRow {
             id: request.clone(),
@@ -228,6 +236,8 @@ impl Things {
             plan,
             approval,
             token,
+            endpoint,
+            delivery,
             workspace: workspace.to_owned(),
         }
     }

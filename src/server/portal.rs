@@ -19,7 +19,7 @@ use crate::{
     admin, approvals,
     error::{UiError, UiErrorKind},
     keys, mail, notices, plans,
-    webhooks::cli,
+    webhooks::{self, cli},
     workspaces,
 };
 
@@ -84,6 +84,16 @@ pub fn router(state: &AppState) -> Router {
             (_, "/keys/{id}/withdraw") => form(keys::post::manage::withdraw),
             (_, "/keys/{id}/hide") => form(keys::post::manage::hide),
             (_, "/keys/{id}/owner") => form(keys::post::manage::give),
+            (_, "/webhooks/new") => form(webhooks::post::create),
+            (_, "/webhooks/{id}/edit") => form(webhooks::post::edit),
+            (_, "/webhooks/{id}/rotate") => form(webhooks::post::rotate),
+            (_, "/webhooks/{id}/enable") => form(webhooks::post::enable),
+            (_, "/webhooks/{id}/disable") => form(webhooks::post::disable),
+            (_, "/webhooks/{id}/remove") => form(webhooks::post::remove),
+            (_, "/webhooks/{id}/test") => form(webhooks::post::test),
+            (_, "/webhooks/{id}/replay") => form(webhooks::post::replay),
+            (_, "/webhooks/{id}/replay/stop") => form(webhooks::post::stop_replay),
+            (_, "/logs/webhooks/{id}/replay") => form(webhooks::post::replay_one),
             (_, "/notices") => form(notices::post::read),
             (_, "/settings/notices") => form(notices::post::choose),
             (_, "/workspaces/new") => form(workspaces::post::create),
@@ -132,7 +142,15 @@ pub fn router(state: &AppState) -> Router {
             .route("/dev/mail", get(page::show))
             .route("/dev/mail.json", get(mail::preview::list))
             .route("/dev/mail/{id}", get(page::show))
-            .route("/dev/mail/{id}/html", get(mail::preview::html));
+            .route("/dev/mail/{id}/html", get(mail::preview::html))
+            .route(
+                "/dev/receiver/{id}",
+                get(page::show).post(webhooks::receiver::receive),
+            )
+            .route(
+                "/dev/receiver/{id}/switch",
+                form(webhooks::receiver::switch),
+            );
     }
     people
         .fallback(nothing_here)

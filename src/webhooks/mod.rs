@@ -1,8 +1,21 @@
 //! Webhooks: events for customers. Every change notes its event in its own transaction.
 
+pub mod types;
+pub mod policy;
+
+pub mod outbox;
+pub mod store;
+pub mod ops;
+pub mod view;
+
+pub mod log;
+pub mod page;
+pub mod post;
+pub mod receiver;
+
 pub mod by_key;
 pub mod cli;
 pub mod docs;
-pub mod outbox;
-pub mod store;
-pub mod types;
+
+#[cfg(test)]
+pub mod tests;

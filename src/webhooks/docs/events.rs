@@ -65,7 +65,7 @@ fn events(state: &AppState, here: &Here, own: &[EndpointRow]) -> AnyView {
         Head {
             heading: "Events".to_owned(),
             purpose: "Every type that can be sent to an endpoint, with its shape.",
-            crumbs: vec![Crumb::new("Receiving webhooks", "/docs/webhooks")],
+            crumbs: vec![Crumb::new("Webhooks", "/webhooks")],
             span: Span::One,
             width: Width::Form,
             ..Head::default()
