@@ -282,7 +282,7 @@ func main() {
 	fmt.Println(string(out))
 }"#;
     for (name, text) in [
-        ("go.mod", "module webhooks\n\ngo 1.20\n"),
+        ("go.mod", "module webhooks\n\ngo 1.19\n"),
         ("verify.go", &*code.replace("package webhooks", "package main")),
         ("main.go", main),
     ] {

@@ -63,9 +63,17 @@ fn list_page(here: &Here, rows: &[(EndpointRow, Health)], taken: usize) -> AnyVi
             {table(here, rows)}
             <p class="mt-3 flex flex-wrap justify-between gap-x-4 gap-y-1 text-small text-ink-2">
                 <span>{note}</span>
-                <a class="link" href=format!("/logs/webhooks?env={env}")>
-                    "All deliveries"
-                </a>
+                <span class="flex flex-wrap gap-x-4 gap-y-1">
+                    <a class="link" href="/docs/webhooks">
+                        "How to verify"
+                    </a>
+                    <a class="link" href="/webhooks/events">
+                        "Every event"
+                    </a>
+                    <a class="link" href=format!("/logs/webhooks?env={env}")>
+                        "All deliveries"
+                    </a>
+                </span>
             </p>
         }
         .into_any()
@@ -99,7 +107,8 @@ fn empty(here: &Here, makes: bool) -> AnyView {
     } else {
         "No endpoints yet. A developer of this workspace can add one."
     };
-    view! { <EmptyState text=text action=action /> }.into_any()
+    view! { <EmptyState text=text action=action link_label="How to receive them" link_href="/docs/webhooks" /> }
+        .into_any()
 }
 
 fn table(here: &Here, rows: &[(EndpointRow, Health)]) -> AnyView {

@@ -34,9 +34,8 @@ func Verify(secret string, header http.Header, body []byte) error {
 
 	// While a secret is rotated there are two.
 	for _, signature := range strings.Fields(header.Get("webhook-signature")) {
-		value, found := strings.CutPrefix(signature, "v1,")
-		given, err := base64.StdEncoding.DecodeString(value)
-		if found && err == nil && hmac.Equal(given, expected) {
+		given, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(signature, "v1,"))
+		if strings.HasPrefix(signature, "v1,") && err == nil && hmac.Equal(given, expected) {
 			return nil
 		}
 	}
