@@ -207,7 +207,10 @@ fn summary(action: &str, detail: &str) -> String {
             format!("Lifted the suspension: \u{201c}{}\u{201d}", text("reason"))
         }
         "cli_token.created" => {
-            format!("Made the command line token \u{201c}{}\u{201d}", text("name"))
+            format!(
+                "Made the command line token \u{201c}{}\u{201d}",
+                text("name")
+            )
         }
         "cli_token.revoked" => format!(
             "Revoked the command line token \u{201c}{}\u{201d}",
@@ -216,7 +219,11 @@ fn summary(action: &str, detail: &str) -> String {
         "webhook.triggered" => format!("Sent a test event {}", text("type")),
         "webhook.created" => format!("Set up the endpoint {}", text("origin")),
         "webhook.updated" if text("before") != text("origin") => {
-            format!("Moved an endpoint from {} to {}", text("before"), text("origin"))
+            format!(
+                "Moved an endpoint from {} to {}",
+                text("before"),
+                text("origin")
+            )
         }
         "webhook.updated" => format!(
             "Changed the endpoint {}: {}",

@@ -1,11 +1,11 @@
 //! Webhooks: events for customers. Every change notes its event in its own transaction.
 
-pub mod types;
 pub mod policy;
+pub mod types;
 
+pub mod ops;
 pub mod outbox;
 pub mod store;
-pub mod ops;
 pub mod view;
 
 pub mod log;

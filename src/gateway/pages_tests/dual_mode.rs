@@ -63,7 +63,9 @@ async fn signed(
         sent.digest();
     }
     let covered = if body.is_empty() { &ALL[..4] } else { &ALL };
-    let key = Key::Shared(httpsig::prelude::SharedKey::HmacSha256(secret.as_bytes().to_vec()));
+    let key = Key::Shared(httpsig::prelude::SharedKey::HmacSha256(
+        secret.as_bytes().to_vec(),
+    ));
     let now = platform.app.clock.now() / 1000;
     let nonce = platform.app.state.rng.id("non", now);
     let sent = sent.signed(&key, covered, |parameters| {
@@ -97,7 +99,10 @@ async fn provide_the_endpoint_url_select_the_event_types_save() {
     let made = signed(&platform, pair, Method::POST, "/v1/webhooks", body).await;
     assert_eq!(made.status, 201, "{}", made.body);
     assert_eq!(made.json()["environment"], "test");
-    let one = format!("/v1/webhooks/{}", made.json()["id"].as_str().expect("an id"));
+    let one = format!(
+        "/v1/webhooks/{}",
+        made.json()["id"].as_str().expect("an id")
+    );
     let read = signed(&platform, pair, Method::GET, &one, "").await;
     assert_eq!(
         read.json()["events"],
@@ -107,5 +112,10 @@ async fn provide_the_endpoint_url_select_the_event_types_save() {
     let wrong = signed(&platform, pair, Method::PATCH, &one, body).await;
     assert_eq!(refused(&wrong), denied(400, "BAD_REQUEST"));
     assert_eq!(wrong.headers["content-type"], "application/problem+json");
-    assert_eq!(signed(&platform, pair, Method::DELETE, &one, "").await.status, 200);
+    assert_eq!(
+        signed(&platform, pair, Method::DELETE, &one, "")
+            .await
+            .status,
+        200
+    );
 }

@@ -225,11 +225,19 @@ async fn it_can_manage_webhooks() {
     let platform = Platform::of("reseller-v2").await;
     let (_, key) = platform.key(&["*"]).await;
     let none = act(&platform, &key, "action=webhook_list").await;
-    assert_eq!((none.status.as_u16(), none.json()), (200, serde_json::json!([])));
+    assert_eq!(
+        (none.status.as_u16(), none.json()),
+        (200, serde_json::json!([]))
+    );
     let add = "action=webhook_add&url=https%3A%2F%2Fhooks.example%2Fin";
     let named = format!("{add}&events=transaction.completed,balance.changed");
     let made = act(&platform, &key, &named).await.json();
-    assert!(made["secret"].as_str().expect("a secret").starts_with("whsec_"));
+    assert!(
+        made["secret"]
+            .as_str()
+            .expect("a secret")
+            .starts_with("whsec_")
+    );
     assert_eq!(
         made["events"],
         serde_json::json!(["transaction.completed", "balance.changed"])

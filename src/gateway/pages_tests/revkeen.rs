@@ -256,7 +256,10 @@ async fn webhooks_read_reads_configurations_and_webhooks_write_creates_updates_a
     assert_eq!(listed["data"][0]["id"], id);
     let changed = send(Method::PATCH, &one, &writes, r#"{"description":"Orders"}"#).await;
     assert_eq!(changed.json()["description"], "Orders");
-    assert_eq!(send(Method::GET, &one, &reads, "").await.json(), changed.json());
+    assert_eq!(
+        send(Method::GET, &one, &reads, "").await.json(),
+        changed.json()
+    );
     assert_eq!(send(Method::DELETE, &one, &writes, "").await.status, 200);
     let gone = send(Method::GET, &one, &reads, "").await;
     assert_eq!(refused(&gone), denied(404, "RESOURCE_NOT_FOUND"));

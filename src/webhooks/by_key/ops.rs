@@ -81,8 +81,7 @@ pub async fn create(
         Made::Shown { secret, .. } => secret,
         Made::Public { .. } | Made::Before { .. } => {
             let now = state.clock.now();
-            let secrets =
-                store::signing_secrets(&mut tx, &key.workspace_id, &row.id, now).await?;
+            let secrets = store::signing_secrets(&mut tx, &key.workspace_id, &row.id, now).await?;
             let public = secrets.into_iter().find_map(|secret| secret.public_key);
             Zeroizing::new(public.unwrap_or_default())
         }

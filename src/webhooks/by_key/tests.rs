@@ -90,7 +90,10 @@ async fn the_life_of_an_endpoint(test: testing::TestDb) {
         .await
         .expect("read");
     let sealed = &secrets[0];
-    let bytes = app.state.sealer.open(&secret_place(&sealed.id), &sealed.sealed);
+    let bytes = app
+        .state
+        .sealer
+        .open(&secret_place(&sealed.id), &sealed.sealed);
     let kept = SigningSecret::from_bytes(Signing::Hmac, &bytes.expect("it opens"));
     assert_eq!(&*kept.expect("sound").shown(), shown);
     drop(reader);
@@ -100,7 +103,8 @@ async fn the_life_of_an_endpoint(test: testing::TestDb) {
     assert!(!read.body.contains("whsec_"), "{}", read.body);
     let list = call(&app, Method::GET, PATH, &key, Value::Null).await;
     assert_eq!(list.json()["data"], json!([read.json()]));
-    let change = json!({ "url": "https://hooks.example/new", "description": "Orders", "events": ["*"] });
+    let change =
+        json!({ "url": "https://hooks.example/new", "description": "Orders", "events": ["*"] });
     let changed = call(&app, Method::PATCH, &one, &key, change).await.json();
     assert_eq!(
         (&changed["url"], &changed["description"], &changed["events"]),
@@ -164,7 +168,9 @@ async fn a_key_sees_and_touches_endpoints_of_its_own_workspace_and_environment_a
         }
     }
     let mut reader = app.state.db.read().await.expect("a connection");
-    let row = store::endpoint(&mut reader, &home, &id).await.expect("read");
+    let row = store::endpoint(&mut reader, &home, &id)
+        .await
+        .expect("read");
     assert_eq!(row.expect("there").state(), EndpointState::Enabled);
 }
 
@@ -233,10 +239,7 @@ async fn twenty_endpoints_are_the_most_however_many_are_asked_for_at_once() {
     let refused = replies
         .iter()
         .find(|reply| reply.status != StatusCode::CREATED);
-    assert_eq!(
-        code(refused.expect("one")),
-        (409, "CONFLICT".to_owned())
-    );
+    assert_eq!(code(refused.expect("one")), (409, "CONFLICT".to_owned()));
 }
 
 #[tokio::test]
@@ -245,7 +248,13 @@ async fn endpoints_are_latchkeys_own_whatever_stands_behind_the_gateway() {
     // Nothing listens there: whatever went on to it would fail.
     let app = app.behind("http://127.0.0.1:9", Duration::from_secs(1), &[]);
     let home = app.workspace("Acme").await;
-    let (_, key) = app.key(&home, "Hooks", &["webhooks:read", "webhooks:write", "customers:read"]).await;
+    let (_, key) = app
+        .key(
+            &home,
+            "Hooks",
+            &["webhooks:read", "webhooks:write", "customers:read"],
+        )
+        .await;
     let elsewhere = call(&app, Method::GET, "/v2/customers", &key, Value::Null).await;
     assert_eq!(elsewhere.status, StatusCode::BAD_GATEWAY);
     let made = create(&app, &key, "https://hooks.example/in").await;

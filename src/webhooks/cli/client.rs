@@ -251,7 +251,9 @@ impl Session {
                 let event = std::mem::take(&mut event);
                 if event.name == "end" {
                     let told: Value = serde_json::from_str(&event.data).unwrap_or_default();
-                    let reason = told["reason"].as_str().unwrap_or("The portal has ended it.");
+                    let reason = told["reason"]
+                        .as_str()
+                        .unwrap_or("The portal has ended it.");
                     return Ok(Ended::Over(reason.to_owned()));
                 }
                 if !event.id.is_empty() {
@@ -315,11 +317,7 @@ fn time_of_day(now: Millis) -> String {
 }
 
 impl Portal {
-    fn request(
-        &self,
-        method: &str,
-        path: &str,
-    ) -> Result<axum::http::request::Builder, Failed> {
+    fn request(&self, method: &str, path: &str) -> Result<axum::http::request::Builder, Failed> {
         let base = self.url.as_str().trim_end_matches('/');
         let mut token = HeaderValue::from_str(&format!("Bearer {}", &*self.token.0))
             .map_err(|_| Failed("the token holds what no token does".to_owned()))?;

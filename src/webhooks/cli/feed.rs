@@ -101,8 +101,7 @@ impl Heard {
         let mut after = start.clone();
         let mut reader = state.db.read().await?;
         loop {
-            let page =
-                store::events_after(&mut reader, &token.workspace_id, &after, PAGE).await?;
+            let page = store::events_after(&mut reader, &token.workspace_id, &after, PAGE).await?;
             let Some(last) = page.last() else { break };
             after.clone_from(&last.id);
             recent.extend(page.into_iter().map(|event| event.id));

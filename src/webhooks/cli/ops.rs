@@ -151,11 +151,7 @@ pub async fn may_make(
 }
 
 /// The token of that id in the viewer's workspace.
-pub async fn find(
-    reader: &mut Reader,
-    workspace_id: &str,
-    id: &str,
-) -> Result<TokenRow, AppError> {
+pub async fn find(reader: &mut Reader, workspace_id: &str, id: &str) -> Result<TokenRow, AppError> {
     if !is_id(id, "clt") {
         return Err(AppError::not_found());
     }

@@ -71,7 +71,9 @@ fn list(state: &AppState, here: &Here, tokens: &[TokenRow]) -> AnyView {
     let done = use_query_map().get_untracked().get("done");
     let toast = match done.as_deref() {
         Some("revoked") => Some("Revoked. What listened by it has stopped.".to_owned()),
-        Some("before") => Some("That form has made its token already; it was shown then.".to_owned()),
+        Some("before") => {
+            Some("That form has made its token already; it was shown then.".to_owned())
+        }
         _ => None,
     };
     let words: Vec<&str> = open(state).map(|open| open.word.as_str()).collect();

@@ -63,10 +63,7 @@ pub async fn listen(
         (header::CONTENT_TYPE, "text/event-stream"),
         (header::CACHE_CONTROL, "no-store"),
         // nginx would hold events back to fill a buffer.
-        (
-            header::HeaderName::from_static("x-accel-buffering"),
-            "no",
-        ),
+        (header::HeaderName::from_static("x-accel-buffering"), "no"),
     ];
     Ok((headers, Body::new(telling)).into_response())
 }
@@ -107,9 +104,5 @@ pub async fn trigger(
         asked.data,
     )
     .await?;
-    Ok((
-        StatusCode::ACCEPTED,
-        Json(json!({ "event_id": event_id })),
-    )
-        .into_response())
+    Ok((StatusCode::ACCEPTED, Json(json!({ "event_id": event_id }))).into_response())
 }

@@ -117,7 +117,8 @@ impl Ear {
             }
             let frame = timeout(SOON, self.body.frame()).await.expect("in time")?;
             let bytes = frame.expect("whole").into_data().expect("data");
-            self.text.push_str(std::str::from_utf8(&bytes).expect("text"));
+            self.text
+                .push_str(std::str::from_utf8(&bytes).expect("text"));
         }
     }
 }
@@ -560,7 +561,15 @@ async fn the_commands_bring_an_event_to_a_program_that_can_verify_it() {
     let screen = Screen::default();
     let events = "transaction.completed,transaction.failed";
     let asked = Listening::parse_from([
-        "listen", "--token", &token, "--url", &portal, "--forward-to", &to, "--events", events,
+        "listen",
+        "--token",
+        &token,
+        "--url",
+        &portal,
+        "--forward-to",
+        &to,
+        "--events",
+        events,
     ]);
     let running = tokio::spawn({
         let mut screen = screen.clone();
@@ -572,9 +581,12 @@ async fn the_commands_bring_an_event_to_a_program_that_can_verify_it() {
     let noted = async {
         loop {
             let mut reader = app.state.db.read().await.expect("a connection");
-            let (used,): (Option<i64>,) =
-                crate::fetch_one!(&mut reader, (Option<i64>,), "select last_used_at from cli_tokens")
-                    .expect("read");
+            let (used,): (Option<i64>,) = crate::fetch_one!(
+                &mut reader,
+                (Option<i64>,),
+                "select last_used_at from cli_tokens"
+            )
+            .expect("read");
             if used.is_some() {
                 return;
             }
@@ -636,8 +648,7 @@ async fn a_command_that_cannot_go_on_says_why() {
         .expect_err("refused");
     assert!(why.0.contains("Bearer lk_cli_"), "{}", why.0);
     for wrong in ["ftp://127.0.0.1/", "127.0.0.1:4242", "nowhere"] {
-        let parsed =
-            Listening::try_parse_from(["listen", "--token", "x", "--forward-to", wrong]);
+        let parsed = Listening::try_parse_from(["listen", "--token", "x", "--forward-to", wrong]);
         assert!(parsed.is_err(), "{wrong}");
     }
 }

@@ -50,7 +50,9 @@ fn docs(profile: &Profile, here: &Here, own: &[EndpointRow]) -> AnyView {
         .iter()
         .map(|(lang, code)| Sample::new(*lang, code.trim_end()))
         .collect();
-    let url = own.first().map_or("https://example.com/hooks", |row| &row.url);
+    let url = own
+        .first()
+        .map_or("https://example.com/hooks", |row| &row.url);
     let try_it = format!(
         "export WEBHOOK_URL='{}' WEBHOOK_SECRET='whsec_\u{2026}'\n\n{}",
         url.replace('\'', "%27"),
@@ -195,11 +197,14 @@ fn request(profile: &Profile, url: &str) -> String {
     // 2026-01-01T00:00:00Z
     let second = 1_767_225_600;
     let kind = "transaction.completed";
-    let data = catalogue::find(profile, kind).map_or_else(String::new, |kind| kind.example.to_string());
+    let data =
+        catalogue::find(profile, kind).map_or_else(String::new, |kind| kind.example.to_string());
     let body = outbox::body(kind, second * 1000, &data);
     let id = first_id("evt", second * 1000);
     let signature = SigningSecret::from_bytes(Signing::Hmac, &[0; 32])
-        .map_or_else(String::new, |secret| secret.sign(&id, second + 1, body.as_bytes()));
+        .map_or_else(String::new, |secret| {
+            secret.sign(&id, second + 1, body.as_bytes())
+        });
     format!(
         "POST {path} HTTP/1.1\nhost: {host}\ncontent-type: application/json\nwebhook-id: {id}\n\
          webhook-timestamp: {}\nwebhook-signature: {signature}\n\n{body}",

@@ -37,7 +37,8 @@ struct Case {
 
 const ID: &str = "evt_01kdv6w8000000000000000000";
 /// Multi-byte letters, an escape and blanks: what parsing and writing again would change.
-const BODY: &str = r#"{"type":"transaction.completed",  "data":{"note":"Zürich \u2013 ✓","amount":12.50}}"#;
+const BODY: &str =
+    r#"{"type":"transaction.completed",  "data":{"note":"Zürich \u2013 ✓","amount":12.50}}"#;
 
 fn cases(signing: Signing) -> Vec<Case> {
     let rng = Rng::system();
@@ -69,23 +70,53 @@ fn cases(signing: Signing) -> Vec<Case> {
     let bare = right.split_once(',').map_or("", |(_, value)| value);
     vec![
         case("as it was sent", true),
-        signed("while the secret is rotated", format!("{wrong} {right}"), true),
+        signed(
+            "while the secret is rotated",
+            format!("{wrong} {right}"),
+            true,
+        ),
         signed("with one of another version", format!("v2,x {right}"), true),
         at("a minute late", now - 60, true),
         signed("signed by another", wrong.clone(), false),
         signed("signed as another version", format!("v9,{bare}"), false),
         signed("without the version", bare.to_owned(), false),
-        signed("a signature that is cut", right[..right.len() - 8].to_owned(), false),
+        signed(
+            "a signature that is cut",
+            right[..right.len() - 8].to_owned(),
+            false,
+        ),
         signed("no signature", String::new(), false),
-        signed("no signature behind the version", right[..right.len() - bare.len()].to_owned(), false),
+        signed(
+            "no signature behind the version",
+            right[..right.len() - bare.len()].to_owned(),
+            false,
+        ),
         at("six minutes old", now - 360, false),
         at("six minutes ahead", now + 360, false),
-        Case { body: r#"{"type":"transaction.completed"}"#, ..case("another body", false) },
-        Case { id: "evt_other", ..case("another id", false) },
-        Case { timestamp: (now - 1).to_string(), ..case("another time", false) },
-        Case { timestamp: "soon".to_owned(), ..case("no time", false) },
-        Case { timestamp: String::new(), ..case("an empty time", false) },
-        Case { secret: other.shown().to_string(), ..case("verified by another", false) },
+        Case {
+            body: r#"{"type":"transaction.completed"}"#,
+            ..case("another body", false)
+        },
+        Case {
+            id: "evt_other",
+            ..case("another id", false)
+        },
+        Case {
+            timestamp: (now - 1).to_string(),
+            ..case("another time", false)
+        },
+        Case {
+            timestamp: "soon".to_owned(),
+            ..case("no time", false)
+        },
+        Case {
+            timestamp: String::new(),
+            ..case("an empty time", false)
+        },
+        Case {
+            secret: other.shown().to_string(),
+            ..case("verified by another", false)
+        },
     ]
 }
 
@@ -179,7 +210,11 @@ fn node_sample(name: &str) -> Command {
 #[test]
 fn the_sample_in_javascript_accepts_what_is_signed_and_nothing_else() {
     let cases = cases(Signing::Hmac);
-    agree("JavaScript", &cases, &run(&mut node_sample("verify.mjs"), &cases));
+    agree(
+        "JavaScript",
+        &cases,
+        &run(&mut node_sample("verify.mjs"), &cases),
+    );
 }
 
 #[test]
@@ -197,7 +232,11 @@ fn the_reference_library_of_npm_accepts_what_is_signed_and_nothing_else() {
     }";
     let import = "const { Webhook } = require('standardwebhooks');";
     let cases = cases(Signing::Hmac);
-    agree("standardwebhooks", &cases, &run(&mut node(import, call), &cases));
+    agree(
+        "standardwebhooks",
+        &cases,
+        &run(&mut node(import, call), &cases),
+    );
 }
 
 #[test]
@@ -234,7 +273,14 @@ fn the_sample_in_rust_accepts_what_is_signed_and_nothing_else() {
     let accepted: Vec<bool> = cases
         .iter()
         .map(|case| {
-            let Case { secret, id, timestamp, signatures, body, .. } = case;
+            let Case {
+                secret,
+                id,
+                timestamp,
+                signatures,
+                body,
+                ..
+            } = case;
             verify::verify(secret, id, timestamp, signatures, body.as_bytes(), now).is_ok()
         })
         .collect();
@@ -257,7 +303,11 @@ fn the_sample_in_php_accepts_what_is_signed_and_nothing_else() {
         sample("verify.php").display().to_string()
     );
     let cases = cases(Signing::Hmac);
-    agree("PHP", &cases, &run(Command::new("php").arg("-r").arg(script), &cases));
+    agree(
+        "PHP",
+        &cases,
+        &run(Command::new("php").arg("-r").arg(script), &cases),
+    );
 }
 
 #[test]
@@ -283,7 +333,10 @@ func main() {
 }"#;
     for (name, text) in [
         ("go.mod", "module webhooks\n\ngo 1.19\n"),
-        ("verify.go", &*code.replace("package webhooks", "package main")),
+        (
+            "verify.go",
+            &*code.replace("package webhooks", "package main"),
+        ),
         ("main.go", main),
     ] {
         std::fs::write(folder.path().join(name), text).expect("written");
@@ -332,8 +385,11 @@ fn the_sample_that_sends_signs_as_we_do() {
     }
     let folder = tempfile::tempdir().expect("a folder");
     let curl = folder.path().join("curl");
-    std::fs::write(&curl, "#!/bin/sh\nfor word in \"$@\"; do printf '%s\\n' \"$word\"; done\n")
-        .expect("written");
+    std::fs::write(
+        &curl,
+        "#!/bin/sh\nfor word in \"$@\"; do printf '%s\\n' \"$word\"; done\n",
+    )
+    .expect("written");
     let done = Command::new("chmod").arg("+x").arg(&curl).status();
     assert!(done.is_ok_and(|done| done.success()));
     let path = std::env::var("PATH").unwrap_or_default();
@@ -384,18 +440,33 @@ async fn the_docs_speak_of_the_viewers_own_endpoint_to_who_may_know_it() {
     assert_eq!(made.status, StatusCode::CREATED, "{}", made.body);
     let id = made.json()["id"].as_str().expect("an id").to_owned();
     let developer = app.member(&home, &[Role::Developer]).await;
-    let page = app.get("/docs/webhooks?env=sandbox", Some(&developer)).await;
+    let page = app
+        .get("/docs/webhooks?env=sandbox", Some(&developer))
+        .await;
     assert_eq!(page.status, StatusCode::OK);
-    for text in [&*id, "https://hooks.example/in", "whsec_", "410 Gone", "webhook-id"] {
+    for text in [
+        &*id,
+        "https://hooks.example/in",
+        "whsec_",
+        "410 Gone",
+        "webhook-id",
+    ] {
         assert!(page.body.contains(text), "{text}");
     }
-    assert!(!page.body.contains(made.json()["secret"].as_str().expect("a secret")));
+    assert!(
+        !page
+            .body
+            .contains(made.json()["secret"].as_str().expect("a secret"))
+    );
     let live = app.get("/docs/webhooks?env=live", Some(&developer)).await;
     assert!(!live.body.contains(&id) && live.body.contains("You have no endpoint in"));
     let elsewhere = app.workspace("Globex").await;
     let stranger = app.member(&elsewhere, &[Role::Developer]).await;
     for path in ["/docs/webhooks?env=sandbox", "/webhooks/events?env=sandbox"] {
-        assert!(!app.get(path, Some(&stranger)).await.body.contains(&id), "{path}");
+        assert!(
+            !app.get(path, Some(&stranger)).await.body.contains(&id),
+            "{path}"
+        );
     }
 }
 
@@ -409,7 +480,12 @@ async fn the_catalogue_shows_every_type_with_its_shape_and_who_gets_it() {
     let kinds: Vec<_> = catalogue::all(&app.state.profile).collect();
     assert!(kinds.len() > 15);
     for kind in kinds {
-        assert!(page.body.contains(&format!("id=\"{}\"", kind.id)), "{}", kind.id);
-        kind.check(&kind.example).expect("the example fits its schema");
+        assert!(
+            page.body.contains(&format!("id=\"{}\"", kind.id)),
+            "{}",
+            kind.id
+        );
+        kind.check(&kind.example)
+            .expect("the example fits its schema");
     }
 }
