@@ -11,10 +11,7 @@ use crate::server::testing::TestApp;
 pub async fn endpoint_with_delivery(app: &TestApp, workspace: &str) -> (String, String) {
     let now = app.clock.now();
     let id = app.state.rng.id(ENDPOINT_ID, now);
-    let headers = app
-        .state
-        .sealer
-        .seal(&app.state.rng, &store::headers_place(&id), b"{}");
+    let headers = app.state.sealer.seal(&app.state.rng, &store::headers_place(&id), b"{}");
     let row = EndpointRow {
         id: id.clone(),
         workspace_id: workspace.to_owned(),
@@ -32,21 +29,11 @@ pub async fn endpoint_with_delivery(app: &TestApp, workspace: &str) -> (String, 
         created_at: now,
     };
     let mut tx = app.state.db.begin().await.expect("a transaction");
-    store::insert_endpoint(&mut tx, &row)
-        .await
-        .expect("inserted");
+    store::insert_endpoint(&mut tx, &row).await.expect("inserted");
     let data = serde_json::json!({});
-    let delivery = outbox::enqueue_to(
-        &mut tx,
-        &app.state.rng,
-        &row,
-        "webhook.test",
-        &data,
-        Cause::Test,
-        now,
-    )
-    .await
-    .expect("enqueued");
+    let delivery = outbox::enqueue_to(&mut tx, &app.state.rng, &row, "webhook.test", &data, Cause::Test, now)
+        .await
+        .expect("enqueued");
     tx.commit().await.expect("committed");
     assert!(delivery.starts_with(DELIVERY_ID));
     (id, delivery)
