@@ -262,7 +262,7 @@ fn form(state: &AppState, answer: &Answer) -> AnyView {
                         words.join(" and "),
                     )}
                 </p>
-                <Field label="Name" name="name" state=field("name") hint="Where it will be: \u{201c}Ada's laptop\u{201d}." required=true />
+                <Field label="Name" name="name" state=field("name") hint="Where it will be: \u{201c}Office laptop\u{201d}." required=true />
                 <Select label="Ends after" name="days" options=days state=field("days") />
                 {confirm(Confirm {
                     action: Action::CreateCliToken,
