@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 use crate::{
-    db::testing::{self, Engine},
+    db::testing::{self, Engine, TestDb},
     on_both_engines,
     server::testing::{Reply, TestApp},
     webhooks::{
@@ -68,76 +68,76 @@ async fn recorded(app: &TestApp, target: &str) -> Vec<(String, String)> {
     .expect("read")
 }
 
-async fn the_life_of_an_endpoint(test: testing::TestDb) {
-    let app = TestApp::start(test).await;
-    let home = app.workspace("Acme").await;
-    let (key_id, key) = app.key(&home, "Hooks", BOTH).await;
-    let made = create(&app, &key, "https://hooks.example/in").await;
-    let id = id(&made);
-    let made = made.json();
-    assert_eq!(
-        (&made["url"], &made["environment"], &made["enabled"]),
-        (
-            &json!("https://hooks.example/in"),
-            &json!("sandbox"),
-            &json!(true)
-        )
-    );
-    // The secret is that which signs, and stands in this one answer.
-    let shown = made["secret"].as_str().expect("a secret");
-    let mut reader = app.state.db.read().await.expect("a connection");
-    let secrets = store::signing_secrets(&mut reader, &home, &id, app.clock.now())
-        .await
-        .expect("read");
-    let sealed = &secrets[0];
-    let bytes = app
-        .state
-        .sealer
-        .open(&secret_place(&sealed.id), &sealed.sealed);
-    let kept = SigningSecret::from_bytes(Signing::Hmac, &bytes.expect("it opens"));
-    assert_eq!(&*kept.expect("sound").shown(), shown);
-    drop(reader);
-    let one = format!("{PATH}/{id}");
-    let read = call(&app, Method::GET, &one, &key, Value::Null).await;
-    assert_eq!(read.status, StatusCode::OK);
-    assert!(!read.body.contains("whsec_"), "{}", read.body);
-    let list = call(&app, Method::GET, PATH, &key, Value::Null).await;
-    assert_eq!(list.json()["data"], json!([read.json()]));
-    let change =
-        json!({ "url": "https://hooks.example/new", "description": "Orders", "events": ["*"] });
-    let changed = call(&app, Method::PATCH, &one, &key, change).await.json();
-    assert_eq!(
-        (&changed["url"], &changed["description"], &changed["events"]),
-        (
-            &json!("https://hooks.example/new"),
-            &json!("Orders"),
-            &json!(["*"])
-        )
-    );
-    for enabled in [false, false, true, true] {
-        let body = json!({ "enabled": enabled });
-        let changed = call(&app, Method::PATCH, &one, &key, body).await;
-        assert_eq!(changed.json()["enabled"], enabled, "{}", changed.body);
-        assert_eq!(changed.json()["url"], "https://hooks.example/new");
+on_both_engines! {
+    async fn the_life_of_an_endpoint(test: TestDb) {
+        let app = TestApp::start(test).await;
+        let home = app.workspace("Acme").await;
+        let (key_id, key) = app.key(&home, "Hooks", BOTH).await;
+        let made = create(&app, &key, "https://hooks.example/in").await;
+        let id = id(&made);
+        let made = made.json();
+        assert_eq!(
+            (&made["url"], &made["environment"], &made["enabled"]),
+            (
+                &json!("https://hooks.example/in"),
+                &json!("sandbox"),
+                &json!(true)
+            )
+        );
+        // The secret is that which signs, and stands in this one answer.
+        let shown = made["secret"].as_str().expect("a secret");
+        let mut reader = app.state.db.read().await.expect("a connection");
+        let secrets = store::signing_secrets(&mut reader, &home, &id, app.clock.now())
+            .await
+            .expect("read");
+        let sealed = &secrets[0];
+        let bytes = app
+            .state
+            .sealer
+            .open(&secret_place(&sealed.id), &sealed.sealed);
+        let kept = SigningSecret::from_bytes(Signing::Hmac, &bytes.expect("it opens"));
+        assert_eq!(&*kept.expect("sound").shown(), shown);
+        drop(reader);
+        let one = format!("{PATH}/{id}");
+        let read = call(&app, Method::GET, &one, &key, Value::Null).await;
+        assert_eq!(read.status, StatusCode::OK);
+        assert!(!read.body.contains("whsec_"), "{}", read.body);
+        let list = call(&app, Method::GET, PATH, &key, Value::Null).await;
+        assert_eq!(list.json()["data"], json!([read.json()]));
+        let change =
+            json!({ "url": "https://hooks.example/new", "description": "Orders", "events": ["*"] });
+        let changed = call(&app, Method::PATCH, &one, &key, change).await.json();
+        assert_eq!(
+            (&changed["url"], &changed["description"], &changed["events"]),
+            (
+                &json!("https://hooks.example/new"),
+                &json!("Orders"),
+                &json!(["*"])
+            )
+        );
+        for enabled in [false, false, true, true] {
+            let body = json!({ "enabled": enabled });
+            let changed = call(&app, Method::PATCH, &one, &key, body).await;
+            assert_eq!(changed.json()["enabled"], enabled, "{}", changed.body);
+            assert_eq!(changed.json()["url"], "https://hooks.example/new");
+        }
+        let gone = call(&app, Method::DELETE, &one, &key, Value::Null).await;
+        assert_eq!(gone.json(), json!({ "id": id, "deleted": true }));
+        for method in [Method::GET, Method::DELETE, Method::PATCH] {
+            let reply = call(&app, method, &one, &key, json!({})).await;
+            assert_eq!(code(&reply), (404, "RESOURCE_NOT_FOUND".to_owned()));
+        }
+        let actions = [
+            "webhook.created",
+            "webhook.updated",
+            "webhook.disabled",
+            "webhook.enabled",
+            "webhook.removed",
+        ];
+        let by_key = actions.map(|action| (key_id.clone(), action.to_owned()));
+        assert_eq!(recorded(&app, &id).await, by_key);
     }
-    let gone = call(&app, Method::DELETE, &one, &key, Value::Null).await;
-    assert_eq!(gone.json(), json!({ "id": id, "deleted": true }));
-    for method in [Method::GET, Method::DELETE, Method::PATCH] {
-        let reply = call(&app, method, &one, &key, json!({})).await;
-        assert_eq!(code(&reply), (404, "RESOURCE_NOT_FOUND".to_owned()));
-    }
-    let actions = [
-        "webhook.created",
-        "webhook.updated",
-        "webhook.disabled",
-        "webhook.enabled",
-        "webhook.removed",
-    ];
-    let by_key = actions.map(|action| (key_id.clone(), action.to_owned()));
-    assert_eq!(recorded(&app, &id).await, by_key);
 }
-
-on_both_engines!(the_life_of_an_endpoint);
 
 #[tokio::test]
 async fn a_key_sees_and_touches_endpoints_of_its_own_workspace_and_environment_alone() {

@@ -239,7 +239,7 @@ impl Session {
                 }
                 Ok(Some(Ok(frame))) => frame,
             };
-            lines.add(frame.data_ref().map_or(&[], |bytes| bytes));
+            lines.add(frame.data_ref().map_or(&[][..], |bytes| &bytes[..]));
             if lines.0.len() > MAX_EVENT {
                 return lost("The portal sends what is no event".to_owned(), true);
             }

@@ -130,12 +130,19 @@ impl Heard {
     }
 }
 
-/// Why an answer ends.
-enum End {
+/// Why a round ended early.
+enum Ended {
     /// The token is not good any more.
     Over,
     /// Nobody hears it.
     Gone,
+    Failed(DbError),
+}
+
+impl From<DbError> for Ended {
+    fn from(error: DbError) -> Self {
+        Self::Failed(error)
+    }
 }
 
 /// Tells the program of every event until it goes away or its token ends.
@@ -158,8 +165,8 @@ pub async fn tell(
     loop {
         match round(&state, &token, &mut heard, &to).await {
             Ok(()) => {}
-            Err(Ended::Because(End::Gone)) => return,
-            Err(Ended::Because(End::Over)) => {
+            Err(Ended::Gone) => return,
+            Err(Ended::Over) => {
                 let _gone = to.send(Bytes::from_static(OVER)).await;
                 return;
             }
@@ -182,17 +189,6 @@ pub async fn tell(
 /// The last thing that is told: there is no use in coming back.
 const OVER: &[u8] = b"event: end\ndata: {\"reason\":\"The token was revoked or has expired.\"}\n\n";
 
-enum Ended {
-    Because(End),
-    Failed(DbError),
-}
-
-impl From<DbError> for Ended {
-    fn from(error: DbError) -> Self {
-        Self::Failed(error)
-    }
-}
-
 /// Tells what is new.
 async fn round(
     state: &AppState,
@@ -207,7 +203,7 @@ async fn round(
         let page = {
             let mut reader = state.db.read().await?;
             if !token.is_still_good(&mut reader, state.clock.now()).await? {
-                return Err(Ended::Because(End::Over));
+                return Err(Ended::Over);
             }
             store::events_after(&mut reader, &token.workspace_id, &after, PAGE).await?
         };
@@ -224,7 +220,7 @@ async fn round(
             let body = outbox::body(&event.event_type, event.created_at, &event.data);
             to.send(Bytes::from(format!("id: {}\ndata: {body}\n\n", event.id)))
                 .await
-                .map_err(|_| Ended::Because(End::Gone))?;
+                .map_err(|_| Ended::Gone)?;
         }
     }
     heard.told_at = now;

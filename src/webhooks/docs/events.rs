@@ -53,7 +53,7 @@ fn events(state: &AppState, here: &Here, own: &[EndpointRow]) -> AnyView {
                 .collect_view();
             view! {
                 <section aria-labelledby=id.clone()>
-                    <h2 id=id class="mb-3 text-h2">
+                    <h2 id=id.clone() class="mb-3 text-h2">
                         {name.to_owned()}
                     </h2>
                     <div class="card divide-y divide-line">{kinds}</div>

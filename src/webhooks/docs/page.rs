@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// How each language verifies a signature.
-pub const VERIFY: &[(Lang, &str)] = &[
+const VERIFY: &[(Lang, &str)] = &[
     (Lang::Curl, include_str!("../samples/verify.sh")),
     (Lang::JavaScript, include_str!("../samples/verify.mjs")),
     (Lang::Python, include_str!("../samples/verify.py")),
@@ -52,7 +52,7 @@ fn docs(profile: &Profile, here: &Here, own: &[EndpointRow]) -> AnyView {
         .collect();
     let url = own
         .first()
-        .map_or("https://example.com/hooks", |row| &row.url);
+        .map_or("https://example.com/hooks", |row| row.url.as_str());
     let try_it = format!(
         "export WEBHOOK_URL='{}' WEBHOOK_SECRET='whsec_\u{2026}'\n\n{}",
         url.replace('\'', "%27"),
