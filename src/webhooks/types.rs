@@ -1,6 +1,5 @@
 //! What endpoints, deliveries and tries can be.
 
-
 /// Ways that an event is signed (Standard Webhooks).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Signing {
