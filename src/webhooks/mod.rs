@@ -1,11 +1,19 @@
 //! Webhooks: events for customers. Every change notes its event in its own transaction.
 
-pub mod policy;
 pub mod types;
+pub mod policy;
 
-pub mod ops;
+pub mod catalogue;
 pub mod outbox;
+
+pub mod client;
+pub mod deliver;
+pub mod retry;
+pub mod sign;
+pub mod target;
+
 pub mod store;
+pub mod ops;
 pub mod view;
 
 pub mod log;
