@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// An endpoint as it is stored.
-#[derive(Clone, FromRow)]
+#[derive(Clone, Default, FromRow)]
 pub struct EndpointRow {
     pub id: String,
     pub workspace_id: String,
