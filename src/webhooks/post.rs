@@ -81,7 +81,10 @@ pub async fn create(submission: Submission) -> Response {
         if let Some(before) = ops::made_by(state, viewer, draft).await? {
             return Ok(made(before, "created"));
         }
-        ops::room(&mut *state.db.read().await?, viewer.workspace_id()).await?;
+        {
+            let mut reader = state.db.read().await?;
+            ops::room(&mut reader, viewer.workspace_id()).await?;
+        }
         let wanted = wanted(&form.fields);
         if form.wants_another_factor() {
             return Ok(Outcome::Again);
