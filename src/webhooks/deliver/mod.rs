@@ -180,6 +180,30 @@ async fn round(worker: &Arc<Worker>, runs: &mut JoinSet<()>) -> Result<(), DbErr
     Ok(())
 }
 
+/// Most batches that are removed in one go of housekeeping; the rest is for the next.
+const REMOVALS: usize = 100;
+
+/// Removes what is older than it is kept, a batch at a time so that nobody waits for it, and counts what waits.
+pub async fn upkeep(state: &AppState) -> Result<(), DbError> {
+    let before = state.clock.now() - state.config.webhook_retention;
+    for _ in 0..REMOVALS {
+        let mut tx = state.db.begin().await?;
+        let removed = store::delete_before(&mut tx, before).await?;
+        tx.commit().await?;
+        if removed == 0 {
+            break;
+        }
+    }
+    let mut reader = state.db.read().await?;
+    let waiting = store::count_waiting(&mut reader).await?;
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a gauge is a float; it is exact far beyond what a table holds"
+    )]
+    metrics::gauge!("latchkey_webhook_waiting").set(waiting as f64);
+    Ok(())
+}
+
 /// One short transaction for all of them.
 async fn claim(
     worker: &Worker,
