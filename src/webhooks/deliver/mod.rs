@@ -8,6 +8,8 @@
 //! claims that much. Each endpoint's run then sends (`Claimed` → `Prepared` → `Sent`), and one writer settles what all runs
 //! bring, many in a transaction: a database that writes one at a time would otherwise be what deliveries wait for.
 
+#[cfg(test)]
+mod crash_tests;
 pub mod replay;
 mod run;
 mod settle;
