@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 use crate::{
-    db::testing::{self, Engine, TestDb},
+    db::testing::{self, Engine},
     on_both_engines,
     server::testing::{Reply, TestApp},
     webhooks::{

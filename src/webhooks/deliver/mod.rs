@@ -8,6 +8,8 @@
 //! claims that much. Each endpoint's run then sends (`Claimed` → `Prepared` → `Sent`), and one writer settles what all runs
 //! bring, many in a transaction: a database that writes one at a time would otherwise be what deliveries wait for.
 
+#[cfg(test)]
+mod crash_tests;
 pub mod replay;
 mod run;
 mod settle;
@@ -177,6 +179,30 @@ async fn round(worker: &Arc<Worker>, runs: &mut JoinSet<()>) -> Result<(), DbErr
             worker.ended.notify_one();
         });
     }
+    Ok(())
+}
+
+/// Most batches that are removed in one go of housekeeping; the rest is for the next.
+const REMOVALS: usize = 100;
+
+/// Removes what is older than it is kept, a batch at a time so that nobody waits for it, and counts what waits.
+pub async fn upkeep(state: &AppState) -> Result<(), DbError> {
+    let before = state.clock.now() - state.config.webhook_retention;
+    for _ in 0..REMOVALS {
+        let mut tx = state.db.begin().await?;
+        let removed = store::delete_before(&mut tx, before).await?;
+        tx.commit().await?;
+        if removed == 0 {
+            break;
+        }
+    }
+    let mut reader = state.db.read().await?;
+    let waiting = store::count_waiting(&mut reader).await?;
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a gauge is a float; it is exact far beyond what a table holds"
+    )]
+    metrics::gauge!("latchkey_webhook_waiting").set(waiting as f64);
     Ok(())
 }
 

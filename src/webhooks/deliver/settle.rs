@@ -113,7 +113,8 @@ async fn write(state: &AppState, group: &[Sent]) -> Result<Vec<(String, Endpoint
         let status = outcome.status.map(i64::from);
         let error = outcome.error.as_deref();
         let answered = outcome.status.is_some();
-        let headers = |headers: &[(String, String)]| json!(headers).to_string();
+        let in_json = |headers: &[(String, String)]| json!(headers).to_string();
+        let response_headers = answered.then(|| in_json(&outcome.headers));
         let attempt = Attempt {
             id: &state.rng.id("att", sent.at),
             delivery,
@@ -121,8 +122,8 @@ async fn write(state: &AppState, group: &[Sent]) -> Result<Vec<(String, Endpoint
             latency_us: i64::try_from(sent.latency.as_micros()).unwrap_or(i64::MAX),
             status,
             error,
-            request_headers: &headers(&sent.request_headers),
-            response_headers: answered.then(|| headers(&outcome.headers)).as_deref(),
+            request_headers: &in_json(&sent.request_headers),
+            response_headers: response_headers.as_deref(),
             response_body: answered.then_some(&*outcome.body),
             response_cut: outcome.cut,
         };
