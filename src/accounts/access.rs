@@ -267,6 +267,7 @@ pub const ROUTES: &[Route] = &[
 /// What the api listener serves. Keys and people are nobody there; a service token is needed or nothing is.
 pub const API_ROUTES: &[Route] = &[
     post("/v1/keys/verify", Access::Service),
+    post("/v1/events", Access::Service),
     post("/v1/reservations/{id}/commit", Access::Service),
     post("/v1/reservations/{id}/release", Access::Service),
     // Every method is served alike: that of the original request is what counts. The key is what lets it pass.

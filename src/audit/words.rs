@@ -234,6 +234,18 @@ fn summary(action: &str, detail: &str) -> String {
             text("origin")
         ),
         "webhook.replay_stopped" => format!("Stopped sending again to {}", text("origin")),
+        "webhook.switched_off" if detail["reason"] == "gone" => {
+            format!(
+                "Switched off the webhook to {}: it answered 410",
+                text("url")
+            )
+        }
+        "webhook.switched_off" => {
+            format!(
+                "Switched off the webhook to {}: it failed for five days",
+                text("url")
+            )
+        }
         "plan.requested" => format!("Requested the plan {}", text("name")),
         "plan.withdrawn" => format!("Withdrew the request for the plan {}", text("name")),
         "plan.approved" => format!("Approved the plan {}", text("name")),

@@ -17,6 +17,7 @@ use std::{
     ops::{Deref, DerefMut},
     path::Path,
     str::FromStr,
+    sync::Arc,
     time::Duration,
 };
 
@@ -27,6 +28,8 @@ use sqlx::{
     postgres::PgPoolOptions,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
+
+use tokio::sync::Notify;
 
 pub use changes::{SecretHash, follow_changes};
 pub use error::{Constraint, DbError};
@@ -49,6 +52,7 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 pub struct Db {
     pools: Pools,
     changes: Changes,
+    deliveries: Arc<Notify>,
 }
 
 #[derive(Clone)]
@@ -76,6 +80,8 @@ pub struct Tx {
     reader: Reader,
     changes: Changes,
     changed: Vec<SecretHash>,
+    deliveries: Arc<Notify>,
+    delivers: bool,
 }
 
 /// The connection as its engine's own type; the query macros below match on it.
@@ -135,6 +141,7 @@ impl Db {
         Ok(Self {
             pools,
             changes: Changes::default(),
+            deliveries: Arc::default(),
         })
     }
 
@@ -210,12 +217,19 @@ impl Db {
             reader: Reader(held),
             changes: self.changes.clone(),
             changed: Vec::new(),
+            deliveries: self.deliveries.clone(),
+            delivers: false,
         })
     }
 
     /// Calls `listener` with the secrets whose judgement may have changed: after every commit of this process.
     pub fn on_key_change(&self, listener: impl Fn(&[SecretHash]) + Send + Sync + 'static) {
         self.changes.subscribe(Box::new(listener));
+    }
+
+    /// Ends once a commit of this process has left something to deliver since it ended last.
+    pub async fn delivery_waits(&self) {
+        self.deliveries.notified().await;
     }
 
     /// Closes the pools once what they lent has come back.
@@ -267,7 +281,20 @@ impl Tx {
         if !self.changed.is_empty() {
             self.changes.publish(&self.changed);
         }
+        if self.delivers {
+            self.deliveries.notify_one();
+        }
         Ok(())
+    }
+
+    /// Has the commit wake who delivers webhooks in this process.
+    pub fn wake_deliveries(&mut self) {
+        self.delivers = true;
+    }
+
+    /// Whether other transactions go on beside this one, so that a row to be worked on has to be locked against them.
+    pub fn has_rivals(&self) -> bool {
+        matches!(self.reader.0, Held::PostgresWrite(_))
     }
 
     /// Holds back every other transaction that asks for the same `name` until this one ends.

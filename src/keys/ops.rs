@@ -31,7 +31,7 @@ use crate::{
     plans,
     profiles::KeyStyle,
     server::{
-        clock::{HOUR, Millis, is_id},
+        clock::{HOUR, Millis, is_id, rfc3339},
         error::AppError,
         state::AppState,
     },
@@ -440,7 +440,7 @@ async fn reveal_in(
         state,
         key,
         EventType::KeyCreated,
-        json!({ "scopes": scopes, "expires_at": expires_at }),
+        json!({ "scopes": scopes, "expires_at": expires_at.and_then(rfc3339) }),
     )
     .await?;
     Ok(created)
@@ -722,7 +722,7 @@ pub async fn rotate(
         state,
         &key,
         EventType::KeyRotated,
-        json!({ "old_secret_ends_at": ends_at }),
+        json!({ "old_secret_ends_at": rfc3339(ends_at) }),
     )
     .await?;
     tx.commit().await?;

@@ -16,6 +16,12 @@ pub const MINUTE: Millis = 60 * SECOND;
 pub const HOUR: Millis = 60 * MINUTE;
 pub const DAY: Millis = 24 * HOUR;
 
+/// As time is written everywhere outside the database (RFC 3339).
+pub fn rfc3339(at: Millis) -> Option<String> {
+    let at = jiff::Timestamp::from_millisecond(at).ok()?;
+    Some(at.to_string())
+}
+
 #[derive(Clone, Default)]
 pub struct Clock(Option<Arc<AtomicI64>>);
 

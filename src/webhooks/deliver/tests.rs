@@ -1,0 +1,1 @@
+//! Deliveries through real listeners on loopback.
