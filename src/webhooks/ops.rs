@@ -469,6 +469,9 @@ pub async fn end(
             "This endpoint is off already. Nothing of yours was recorded.",
         ));
     }
+    // A first batch of what waits; if there is more, the worker does the rest.
+    deliver::store::miss(tx, &row.id, now).await?;
+    tx.wake_deliveries();
     let action = if to == EndpointState::Removed {
         "webhook.removed"
     } else {
@@ -593,6 +596,7 @@ pub async fn replay_since(
         ended_at: None,
     };
     store::insert_replay(&mut tx, &replay).await?;
+    tx.wake_deliveries();
     let detail = json!({
         "environment": row.environment, "origin": policy::origin(&row.url), "since": since, "deliveries": total,
     });

@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::types::{DeliveryState, EndpointState, Signing};
+use super::types::{EndpointState, Signing};
 use crate::{
     db::{DbError, Reader, Tx},
     server::clock::Millis,
@@ -244,8 +244,7 @@ pub async fn switch_on(
     Ok(changed > 0)
 }
 
-/// Switches an endpoint off or removes it; gives whether that was something new. What waits for it is missed or dropped,
-/// and no replay goes on.
+/// Switches an endpoint off or removes it; gives whether that was something new. No replay goes on.
 pub async fn switch_off(
     tx: &mut Tx,
     workspace_id: &str,
@@ -265,20 +264,17 @@ pub async fn switch_off(
     if changed == 0 {
         return Ok(false);
     }
-    let left = if to == EndpointState::Removed {
-        DeliveryState::Dropped
-    } else {
-        DeliveryState::Missed
-    };
-    crate::execute!(
-        tx,
-        "update webhook_deliveries set state = $3, due_at = null, settled_at = $4
-         where workspace_id = $1 and endpoint_id = $2 and state = 'waiting'",
-        workspace_id,
-        id,
-        left.as_str(),
-        now
-    )?;
+    if to == EndpointState::Removed {
+        // One that is only off still gets what is sent as a test.
+        crate::execute!(
+            tx,
+            "update webhook_deliveries set state = 'dropped', due_at = null, settled_at = $3
+             where workspace_id = $1 and endpoint_id = $2 and state = 'waiting' and cause = 'test'",
+            workspace_id,
+            id,
+            now
+        )?;
+    }
     crate::execute!(
         tx,
         "update webhook_replays set state = 'stopped', ended_at = $3
