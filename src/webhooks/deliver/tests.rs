@@ -589,10 +589,10 @@ on_both_engines! {
             ).expect("counted");
             counts
         };
-        super::upkeep(&bench.app.state).await.expect("done");
+        crate::webhooks::deliver::upkeep(&bench.app.state).await.expect("done");
         assert_eq!(count().await, (4, 4, 3));
         bench.app.clock.advance(bench.app.state.config.webhook_retention + 1);
-        super::upkeep(&bench.app.state).await.expect("done");
+        crate::webhooks::deliver::upkeep(&bench.app.state).await.expect("done");
         assert_eq!(count().await, (1, 1, 0));
     }
 }
