@@ -52,6 +52,18 @@ use crate::{
     },
     ui::{gallery::Gallery, icon::IconSprite},
     usage::page::{LogsPage, OverviewPage, RequestPage},
+    webhooks::{
+        self,
+        cli::page::{CliTokensPage, NewCliTokenPage, RevokeCliTokenPage},
+        docs::{EventsPage, WebhookDocsPage},
+        log::page::{DeliveryPage, WebhookLogsPage},
+        page::{
+            DisableEndpointPage, EditEndpointPage, EnableEndpointPage, EndpointPage,
+            NewEndpointPage, RemoveEndpointPage, ReplayPage, RotateEndpointPage, TestEventPage,
+            WebhooksPage,
+        },
+        receiver::ReceiverPage,
+    },
     workspaces::page::{
         InvitePage, JoinPage, LeavePage, MembersPage, NewWorkspacePage, OfferPage,
         RemoveMemberPage, RenewInvitationPage, RolesPage, SecondFactorPage, TransferPage,
@@ -106,6 +118,22 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/keys/:id/withdraw") view=WithdrawKeyPage ssr=SsrMode::Async />
                 <Route path=path!("/keys/:id/hide") view=HideKeyPage ssr=SsrMode::Async />
                 <Route path=path!("/keys/:id/owner") view=OwnerPage ssr=SsrMode::Async />
+                <Route path=path!("/webhooks") view=WebhooksPage ssr=SsrMode::Async />
+                <Route path=path!("/webhooks/new") view=NewEndpointPage ssr=SsrMode::Async />
+                <Route path=path!("/webhooks/events") view=EventsPage ssr=SsrMode::Async />
+                <Route path=path!("/webhooks/:id") view=EndpointPage ssr=SsrMode::Async />
+                <Route path=path!("/webhooks/:id/edit") view=EditEndpointPage ssr=SsrMode::Async />
+                <Route path=path!("/webhooks/:id/rotate") view=RotateEndpointPage ssr=SsrMode::Async />
+                <Route path=path!("/webhooks/:id/enable") view=EnableEndpointPage ssr=SsrMode::Async />
+                <Route path=path!("/webhooks/:id/disable") view=DisableEndpointPage ssr=SsrMode::Async />
+                <Route path=path!("/webhooks/:id/remove") view=RemoveEndpointPage ssr=SsrMode::Async />
+                <Route path=path!("/webhooks/:id/test") view=TestEventPage ssr=SsrMode::Async />
+                <Route path=path!("/webhooks/:id/replay") view=ReplayPage ssr=SsrMode::Async />
+                // Only sent to: what can't be done is said on the page of the endpoint or delivery.
+                <Route path=path!("/webhooks/:id/replay/stop") view=EndpointPage ssr=SsrMode::Async />
+                <Route path=path!("/logs/webhooks") view=WebhookLogsPage ssr=SsrMode::Async />
+                <Route path=path!("/logs/webhooks/:id") view=DeliveryPage ssr=SsrMode::Async />
+                <Route path=path!("/logs/webhooks/:id/replay") view=DeliveryPage ssr=SsrMode::Async />
                 <Route path=path!("/logs") view=LogsPage ssr=SsrMode::Async />
                 <Route path=path!("/logs/:id") view=RequestPage ssr=SsrMode::Async />
                 <Route path=path!("/audit") view=AuditPage ssr=SsrMode::Async />
@@ -119,6 +147,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/settings/notices") view=NoticeSettingsPage ssr=SsrMode::Async />
                 <Route path=path!("/dev/mail") view=MailListPage ssr=SsrMode::Async />
                 <Route path=path!("/dev/mail/:id") view=MailPage ssr=SsrMode::Async />
+                <Route path=path!("/dev/receiver/:id") view=ReceiverPage ssr=SsrMode::Async />
                 <Route path=path!("/settings/sessions") view=SessionsPage ssr=SsrMode::Async />
                 <Route path=path!("/settings/account") view=AccountPage ssr=SsrMode::Async />
                 <Route path=path!("/settings/account/export") view=ExportPage ssr=SsrMode::Async />
@@ -147,6 +176,10 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/approvals/:id/withdraw") view=ApprovalPage ssr=SsrMode::Async />
                 <Route path=path!("/approvals/:id/take-back") view=ApprovalPage ssr=SsrMode::Async />
                 <Route path=path!("/settings/workspace/approvals") view=ApprovalRulesPage ssr=SsrMode::Async />
+                <Route path=path!("/docs/webhooks") view=WebhookDocsPage ssr=SsrMode::Async />
+                <Route path=path!("/settings/cli") view=CliTokensPage ssr=SsrMode::Async />
+                <Route path=path!("/settings/cli/new") view=NewCliTokenPage ssr=SsrMode::Async />
+                <Route path=path!("/settings/cli/:id/revoke") view=RevokeCliTokenPage ssr=SsrMode::Async />
                 <Route path=path!("/admin") view=WorkspacesPage ssr=SsrMode::Async />
                 <Route path=path!("/admin/people") view=PeoplePage ssr=SsrMode::Async />
                 <Route path=path!("/admin/people/:id/reset-factors") view=ResetFactorsPage ssr=SsrMode::Async />
@@ -207,6 +240,8 @@ pub fn shell() -> impl IntoView {
                     .then(|| view! { <script src=format!("{root}/passkey.js") defer nonce=use_nonce()></script> })}
                 {pair::needs_script()
                     .then(|| view! { <script src=format!("{root}/pair.js") defer nonce=use_nonce()></script> })}
+                {webhooks::page::needs_script()
+                    .then(|| view! { <script src=format!("{root}/webhooks.js") defer nonce=use_nonce()></script> })}
                 <AutoReload options=OPTIONS.clone() />
                 <MetaTags />
             </head>

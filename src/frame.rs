@@ -58,7 +58,9 @@ pub enum Span {
 const RAIL: &[(&str, &str, &str, IconName)] = &[
     ("", "Overview", "/dashboard", IconName::Home),
     ("Build", "API keys", "/keys", IconName::Key),
+    ("Build", "Webhooks", "/webhooks", IconName::Webhook),
     ("Build", "Logs", "/logs", IconName::Logs),
+    ("Build", "Docs", "/docs/webhooks", IconName::Docs),
     ("Control", "Approvals", APPROVALS, IconName::Approvals),
     ("Control", "Audit", "/audit", IconName::Audit),
     ("Control", "Members", "/members", IconName::Members),

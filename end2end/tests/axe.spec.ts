@@ -72,6 +72,13 @@ async function named(page: Page, label: string, tab = "active", below = ""): Pro
   return (await page.goto(href! + below))!.text();
 }
 
+/** An endpoint of the demo, or a page of it. */
+async function endpoint(page: Page, below = "", label = "Order service"): Promise<string> {
+  await page.goto("/webhooks?env=live");
+  const href = await page.getByRole("table", { name: "Endpoints" }).getByRole("link", { name: label }).first().getAttribute("href");
+  return (await page.goto(href! + below))!.text();
+}
+
 /** Through to the address of the first row. */
 async function firstRequest(page: Page): Promise<string> {
   await page.goto("/logs?env=live&outcome=denied");
@@ -162,6 +169,45 @@ const visits: Visit[] = [
   { name: "logs, filtered", as: maker, go: to("/logs?env=live&outcome=denied&code=INSUFFICIENT_SCOPE") },
   { name: "logs, no match", as: maker, go: to("/logs?env=live&ip=192.0.2.1") },
   { name: "request", as: maker, go: firstRequest },
+  { name: "webhooks", as: maker, go: to("/webhooks?env=live") },
+  { name: "webhooks, none", alone: true, go: to("/webhooks") },
+  { name: "new endpoint", as: maker, go: to("/webhooks/new?env=sandbox") },
+  {
+    name: "new endpoint, refused",
+    as: maker,
+    go: async (page) => {
+      await page.goto("/webhooks/new?env=sandbox");
+      await page.getByLabel("URL").fill("https://10.0.0.1/");
+      await page.getByLabel("Custom headers").fill("Host: example.com");
+      await page.getByLabel("Password", { exact: true }).fill("not-the-password");
+      return (await press(page, "Create endpoint")).text();
+    },
+  },
+  {
+    name: "the signing secret",
+    as: maker,
+    islands: true,
+    go: async (page) => {
+      await page.goto("/webhooks/new?env=sandbox");
+      await page.getByLabel("URL").fill("https://hooks.example.com/a-long-path-that-goes-on-and-on-and-on/for-a-while");
+      await page.getByLabel("All events").check();
+      await page.getByLabel("Password", { exact: true }).fill(password);
+      return (await press(page, "Create endpoint")).text();
+    },
+  },
+  { name: "endpoint", as: maker, go: (page) => endpoint(page) },
+  { name: "endpoint, read only", as: auditor, go: (page) => endpoint(page) },
+  { name: "endpoint that fails", as: maker, go: (page) => endpoint(page, "", "Bookkeeping") },
+  ...["edit", "rotate", "disable", "remove", "test", "replay"].map((below) => ({
+    name: `endpoint, ${below}`,
+    as: maker,
+    go: (page: Page) => endpoint(page, `/${below}`),
+  })),
+  { name: "webhook log", as: maker, go: to("/logs/webhooks?env=live") },
+  { name: "webhook log, no match", as: maker, go: to("/logs/webhooks?env=live&state=dropped&type=plan.approved") },
+  { name: "delivery", as: maker, go: (page) => through(page, "/logs/webhooks?env=live&state=delivered", "a[href^='/logs/webhooks/dlv_']") },
+  { name: "delivery, failed", as: maker, go: (page) => through(page, "/logs/webhooks?env=live&state=failed", "a[href^='/logs/webhooks/dlv_']") },
+  { name: "receiver of the demo", go: to("/dev/receiver/demo") },
   { name: "audit", as: auditor, go: to("/audit") },
   { name: "security", as: maker, go: to("/settings/security") },
   { name: "passkeys", as: maker, go: to("/settings/security/passkeys") },

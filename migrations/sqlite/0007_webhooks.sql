@@ -58,6 +58,8 @@ create table webhook_deliveries (
     type         text not null,
     -- waiting, delivered, failed (no try is left), missed (the endpoint was not enabled), dropped (it was removed)
     state        text not null,
+    -- What the next try is made for, or the last was: schedule, replay, test
+    cause        text not null,
     -- Tries so far in all, and since the schedule last began anew.
     attempts     bigint not null,
     step         bigint not null,

@@ -17,6 +17,7 @@ use crate::{
     keys::policy,
     plans,
     server::page,
+    webhooks,
     workspaces::{
         self,
         Role::{self, Admin, Auditor, Checker, Developer, Owner},
@@ -37,6 +38,8 @@ pub enum Access {
     Operator,
     /// Programs with a service token. No person is one, signed in or not.
     Service,
+    /// Programs with a token of the command line. No person is one, signed in or not.
+    CliToken,
 }
 
 #[derive(Clone, Debug)]
@@ -55,6 +58,9 @@ const STOP_KEYS: Access = Access::Any(&[Developer, Checker]);
 const HALT_KEYS: Access = Access::Any(&[Developer, Checker, Admin]);
 /// Developers their own; what an operator stopped, an operator who acts here.
 const ENABLE_KEYS: Access = Access::Any(&[Developer, Admin]);
+const READ_WEBHOOKS: Access = Access::Any(webhooks::policy::READERS);
+const MAKE_WEBHOOKS: Access = Access::Any(webhooks::policy::MAKERS);
+const STOP_WEBHOOKS: Access = Access::Any(webhooks::policy::STOPPERS);
 const READ_MEMBERS: Access = Access::Any(workspaces::policy::READERS);
 /// Members, invitations, plans and the workspace itself.
 const MANAGE: Access = Access::Any(&[Admin]);
@@ -64,6 +70,8 @@ const READ_PLANS: Access = Access::Any(plans::policy::READERS);
 const DECIDE: Access = Access::Any(approvals::policy::DECIDERS);
 /// Whose requests there are: developers' about keys, admins' about people and rules.
 const ASK: Access = Access::Any(&[Developer, Admin]);
+/// Tokens of the command line: whoever sees them may end them.
+const KEEP_TOKENS: Access = Access::Any(&[Developer, Admin]);
 const HAND_OVER: Access = Access::Any(&[Owner]);
 
 const fn get(path: &'static str, access: Access) -> Route {
@@ -166,6 +174,29 @@ pub const ROUTES: &[Route] = &[
     post("/keys/{id}/hide", MAKE_KEYS),
     get("/keys/{id}/owner", MANAGE),
     post("/keys/{id}/owner", MANAGE),
+    get("/webhooks", READ_WEBHOOKS),
+    get("/webhooks/new", MAKE_WEBHOOKS),
+    post("/webhooks/new", MAKE_WEBHOOKS),
+    get("/webhooks/events", READ_WEBHOOKS),
+    get("/webhooks/{id}", READ_WEBHOOKS),
+    get("/webhooks/{id}/edit", MAKE_WEBHOOKS),
+    post("/webhooks/{id}/edit", MAKE_WEBHOOKS),
+    get("/webhooks/{id}/rotate", MAKE_WEBHOOKS),
+    post("/webhooks/{id}/rotate", MAKE_WEBHOOKS),
+    get("/webhooks/{id}/enable", STOP_WEBHOOKS),
+    post("/webhooks/{id}/enable", STOP_WEBHOOKS),
+    get("/webhooks/{id}/disable", STOP_WEBHOOKS),
+    post("/webhooks/{id}/disable", STOP_WEBHOOKS),
+    get("/webhooks/{id}/remove", STOP_WEBHOOKS),
+    post("/webhooks/{id}/remove", STOP_WEBHOOKS),
+    get("/webhooks/{id}/test", MAKE_WEBHOOKS),
+    post("/webhooks/{id}/test", MAKE_WEBHOOKS),
+    get("/webhooks/{id}/replay", MAKE_WEBHOOKS),
+    post("/webhooks/{id}/replay", MAKE_WEBHOOKS),
+    post("/webhooks/{id}/replay/stop", MAKE_WEBHOOKS),
+    get("/logs/webhooks", READ_WEBHOOKS),
+    get("/logs/webhooks/{id}", READ_WEBHOOKS),
+    post("/logs/webhooks/{id}/replay", MAKE_WEBHOOKS),
     get("/logs", READ_KEYS),
     get("/logs/{id}", READ_KEYS),
     get("/audit", READ_AUDIT),
@@ -211,6 +242,14 @@ pub const ROUTES: &[Route] = &[
     post("/plans", MANAGE),
     get("/plans/withdraw", MANAGE),
     post("/plans/withdraw", MANAGE),
+    get("/docs/webhooks", Access::SignedIn),
+    get("/settings/cli", KEEP_TOKENS),
+    get("/settings/cli/new", MAKE_KEYS),
+    post("/settings/cli/new", MAKE_KEYS),
+    get("/settings/cli/{id}/revoke", KEEP_TOKENS),
+    post("/settings/cli/{id}/revoke", KEEP_TOKENS),
+    get("/cli/listen", Access::CliToken),
+    post("/cli/trigger", Access::CliToken),
     get("/admin", Access::Operator),
     get("/admin/people", Access::Operator),
     get("/admin/people/{id}/reset-factors", Access::Operator),
@@ -241,6 +280,7 @@ pub const ROUTES: &[Route] = &[
 /// What the api listener serves. Keys and people are nobody there; a service token is needed or nothing is.
 pub const API_ROUTES: &[Route] = &[
     post("/v1/keys/verify", Access::Service),
+    post("/v1/events", Access::Service),
     post("/v1/reservations/{id}/commit", Access::Service),
     post("/v1/reservations/{id}/release", Access::Service),
     // Every method is served alike: that of the original request is what counts. The key is what lets it pass.
@@ -263,7 +303,7 @@ impl Access {
                 viewer.is_some_and(|viewer| !viewer.must_enrol() && viewer.has_any(roles))
             }
             Self::Operator => viewer.is_some_and(|viewer| !viewer.must_enrol() && viewer.operator),
-            Self::Service => false,
+            Self::Service | Self::CliToken => false,
         }
     }
 }

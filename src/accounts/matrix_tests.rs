@@ -23,6 +23,7 @@ use crate::{
         testing::{Reply, Someone, TestApp, cookie},
     },
     usage::buffer::{self, RequestRow},
+    webhooks,
     workspaces::{Role, Roles},
 };
 
@@ -35,6 +36,8 @@ const ANSWERS: &[&str] = &[
     "/approvals/{id}/remind",
     "/approvals/{id}/withdraw",
     "/approvals/{id}/take-back",
+    "/webhooks/{id}/replay/stop",
+    "/logs/webhooks/{id}/replay",
 ];
 
 /// Server functions that take an id: the argument's name, the page whose ids it takes, and whether it says 404 of what
@@ -53,6 +56,9 @@ struct Things {
     invitation: String,
     plan: String,
     approval: String,
+    token: String,
+    endpoint: String,
+    delivery: String,
     workspace: String,
 }
 
@@ -94,6 +100,8 @@ fn sample(app: &TestApp, path: &str, own: &Things, foreign: &Things) -> Sample {
             of("key", |things| &things.key)
         }
         "/keys/{id}/hide" | "/keys/{id}/owner" => of("key", |things| &things.key),
+        path if path.starts_with("/webhooks/{id}") => of("whe", |things| &things.endpoint),
+        path if path.starts_with("/logs/webhooks/{id}") => of("dlv", |things| &things.delivery),
         "/logs/{id}" => of("req", |things| &things.request),
         "/members/{id}/roles" | "/members/{id}/remove" => of("usr", |things| &things.member),
         "/members/invitations/{id}/renew" | "/members/invitations/{id}/withdraw" => {
@@ -106,6 +114,7 @@ fn sample(app: &TestApp, path: &str, own: &Things, foreign: &Things) -> Sample {
         "/admin/plans/{id}" | "/admin/plans/{id}/approve" | "/admin/plans/{id}/decline" => {
             everywhere(of("plr", |things| &things.plan))
         }
+        "/settings/cli/{id}/revoke" => of("clt", |things| &things.token),
         "/settings/security/passkeys/{id}/remove" => of_one_person("pky"),
         "/ownership/{id}" => of_one_person("own"),
         "/notices/{id}" => of_one_person("ntc"),
@@ -119,7 +128,8 @@ impl Things {
         let now = app.clock.now();
         let id = |prefix: &str| app.state.rng.id(prefix, now);
         let (request, member, invitation, plan) = (id("req"), id("usr"), id("inv"), id("plr"));
-        let approval = id("apr");
+        let (approval, token) = (id("apr"), id("clt"));
+        let (endpoint, delivery) = webhooks::tests::endpoint_with_delivery(app, workspace).await;
         let (key, _) = app.key(workspace, &id("key"), &["customers:read"]).await;
         let row = RequestRow {
             id: request.clone(),
@@ -164,6 +174,18 @@ impl Things {
             now
         )
         .expect("inserted");
+        crate::execute!(
+            tx,
+            "insert into cli_tokens (id, workspace_id, user_id, name, token_hash, created_at, expires_at)
+             values ($1, $2, $3, 'laptop', $4, $5, $6)",
+            &token,
+            workspace,
+            &member,
+            token.as_bytes().to_vec(),
+            now,
+            now + DAY
+        )
+        .expect("inserted");
         let asked = Asked::GiveRole {
             was: "developer".to_owned(),
             roles: "developer,checker".to_owned(),
@@ -198,6 +220,9 @@ impl Things {
             invitation,
             plan,
             approval,
+            token,
+            endpoint,
+            delivery,
             workspace: workspace.to_owned(),
         }
     }
@@ -235,11 +260,14 @@ enum Expected {
     Enrol,
     /// Like a path that does not exist.
     Nothing,
+    /// Told to send a token.
+    Token,
 }
 
 fn expected(access: Access, persona: &Persona) -> Expected {
     match access {
         Access::Anyone => Expected::Served,
+        Access::CliToken => Expected::Token,
         _ if persona.who.is_none() => Expected::SignIn,
         Access::Operator if !persona.operator => Expected::Nothing,
         Access::Enrolling => Expected::Served,
@@ -249,7 +277,7 @@ fn expected(access: Access, persona: &Persona) -> Expected {
             Expected::Served
         }
         Access::Any(_) => Expected::Refused,
-        Access::Service => unreachable!("the portal has no route for programs"),
+        Access::Service => unreachable!("the portal has no route for service tokens"),
     }
 }
 
@@ -301,6 +329,7 @@ fn check(route: &Route, persona: &Persona, reply: &Reply, what: &str) {
             "{at}"
         ),
         Expected::Nothing => assert_eq!(reply.status, StatusCode::NOT_FOUND, "{at}"),
+        Expected::Token => assert_eq!(reply.status, StatusCode::UNAUTHORIZED, "{at}"),
     }
 }
 

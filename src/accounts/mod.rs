@@ -20,7 +20,7 @@ pub mod step_up;
 pub mod store;
 #[cfg(test)]
 mod tests;
-mod tries;
+pub mod tries;
 pub mod viewer;
 
 pub use access::{API_ROUTES, Access, ROUTES, Route, guard};

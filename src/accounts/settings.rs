@@ -19,6 +19,7 @@ const PAGES: &[(&str, &str)] = &[
     ("Account", "/settings/account"),
     ("Notices", "/settings/notices"),
     ("Workspace", "/settings/workspace"),
+    ("Command line", "/settings/cli"),
 ];
 
 /// A settings page. `toast` says what was just done.

@@ -97,6 +97,9 @@ pub enum Action {
     WidenKey,
     EnableKey,
     RevokeAll,
+    CreateWebhook,
+    ChangeWebhook,
+    RotateWebhook,
     Decide,
     ApproveOwn,
     SetPin,
@@ -117,6 +120,7 @@ pub enum Action {
     ResetFactors,
     SuspendWorkspace,
     DecidePlan,
+    CreateCliToken,
 }
 
 impl Action {
@@ -128,6 +132,9 @@ impl Action {
             Self::WidenKey => "key.widen",
             Self::EnableKey => "key.enable",
             Self::RevokeAll => "keys.revoke_all",
+            Self::CreateWebhook => "webhook.create",
+            Self::ChangeWebhook => "webhook.change",
+            Self::RotateWebhook => "webhook.rotate",
             Self::Decide => "approval.decide",
             Self::ApproveOwn => "approval.own",
             Self::SetPin => "pin.set",
@@ -148,6 +155,7 @@ impl Action {
             Self::ResetFactors => "factors.reset",
             Self::SuspendWorkspace => "workspace.suspend",
             Self::DecidePlan => "plan.decide",
+            Self::CreateCliToken => "cli_token.create",
         }
     }
 

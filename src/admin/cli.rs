@@ -22,6 +22,7 @@ use crate::{
         request_id::Stamp,
         run::{self, Migrate, Opened},
     },
+    webhooks::cli::client,
 };
 
 /// A self-hosted developer portal: named, scoped API keys, judged on every request and logged.
@@ -60,12 +61,10 @@ enum Command {
     /// The audit record
     #[command(subcommand)]
     Audit(AuditCommand),
-    /// Not available in this version
-    #[command(hide = true)]
-    Listen(Rest),
-    /// Not available in this version
-    #[command(hide = true)]
-    Trigger(Rest),
+    /// Hear a workspace's test events on this machine, each sent on to a program here
+    Listen(client::Listen),
+    /// Send a test event
+    Trigger(client::Trigger),
 }
 
 #[derive(Args, Debug)]
@@ -83,12 +82,6 @@ enum AuditCommand {
         #[arg(long)]
         file: Option<PathBuf>,
     },
-}
-
-#[derive(Args, Debug)]
-struct Rest {
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
-    _rest: Vec<String>,
 }
 
 pub fn main() -> ExitCode {
@@ -112,7 +105,19 @@ fn failed(reason: &str) -> ExitCode {
 }
 
 async fn run(cli: Cli) -> Result<ExitCode, Failed> {
-    let demo = matches!(cli.command, Command::Demo { .. });
+    // These two know the portal by its URL alone: what is set for a server on this machine is none of their business.
+    let command = match cli.command {
+        Command::Listen(asked) => {
+            let heard = client::listen(asked, &mut std::io::stdout()).await;
+            return heard.map(|()| ExitCode::SUCCESS);
+        }
+        Command::Trigger(asked) => {
+            let sent = client::trigger(asked, &mut std::io::stdout()).await;
+            return sent.map(|()| ExitCode::SUCCESS);
+        }
+        command => command,
+    };
+    let demo = matches!(command, Command::Demo { .. });
     let config = Config::resolve(cli.settings, demo).map_err(Failed)?;
     tracing_subscriber::fmt()
         .with_env_filter(
@@ -122,7 +127,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failed> {
         .with_timer(Stamp)
         .with_writer(std::io::stderr)
         .init();
-    match cli.command {
+    match command {
         Command::Serve {
             no_migrate,
             profile,
@@ -193,10 +198,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Failed> {
             done.map(|()| ExitCode::SUCCESS)
         }
         Command::Audit(AuditCommand::Verify { file }) => verify(&config, file).await,
-        Command::Listen(_) => Err(Failed("listen is not available in this version".to_owned())),
-        Command::Trigger(_) => Err(Failed(
-            "trigger is not available in this version".to_owned(),
-        )),
+        Command::Listen(_) | Command::Trigger(_) => unreachable!("served above"),
     }
 }
 

@@ -18,6 +18,7 @@ use crate::{
     plans,
     profiles::{CurrencyKind, KeyStyle},
     server::{clock::is_id, error::AppError, state::AppState},
+    webhooks::{self, ops::Made},
     workspaces,
 };
 
@@ -71,9 +72,20 @@ pub enum Admin {
         #[arg(long)]
         id: String,
     },
-    /// Not available in this version
-    #[command(hide = true)]
-    CreateWebhook(Rest),
+    /// Set an endpoint up that is sent events at once
+    CreateWebhook {
+        /// Id of the workspace
+        #[arg(long)]
+        workspace: String,
+        #[arg(long)]
+        url: String,
+        /// Types of event, or * for all
+        #[arg(long, value_delimiter = ',', required = true)]
+        events: Vec<String>,
+        /// Environment of the profile; the first, if absent
+        #[arg(long)]
+        env: Option<String>,
+    },
     /// Take a person's authenticator, passkeys, recovery codes and PIN, and end their sessions; the password stays
     ResetFactors {
         #[arg(long)]
@@ -205,7 +217,12 @@ pub async fn run(state: &AppState, command: Admin, out: &mut impl Write) -> Resu
             ops::revoke_service_token(state, &id).await?;
             print(out, &json!({ "token_id": id, "state": "revoked" }))
         }
-        Admin::CreateWebhook(_) => Err(missing("create-webhook")),
+        Admin::CreateWebhook {
+            workspace,
+            url,
+            events,
+            env,
+        } => create_webhook(state, &workspace, url, events, env, out).await,
         Admin::ResetFactors { email } => {
             let id = ops::reset_factors_at_console(state, &email).await?;
             print(out, &json!({ "user_id": id }))
@@ -218,20 +235,53 @@ pub async fn run(state: &AppState, command: Admin, out: &mut impl Write) -> Resu
 /// Keys that are made in one transaction.
 const AT_ONCE: u32 = 500;
 
-async fn create_key(state: &AppState, args: CreateKey, out: &mut impl Write) -> Result<(), Failed> {
-    {
-        let mut reader = state.db.read().await.map_err(AppError::from)?;
-        let exists = is_id(&args.workspace, "wsp")
-            && workspaces::store::exists(&mut reader, &args.workspace)
-                .await
-                .map_err(AppError::from)?;
-        if !exists {
-            return Err(Failed(format!(
-                "there is no workspace {:?}",
-                args.workspace
-            )));
-        }
+/// Refuses a workspace that is not there.
+async fn exists(state: &AppState, workspace: &str) -> Result<(), Failed> {
+    let mut reader = state.db.read().await.map_err(AppError::from)?;
+    let exists = is_id(workspace, "wsp")
+        && workspaces::store::exists(&mut reader, workspace)
+            .await
+            .map_err(AppError::from)?;
+    if exists {
+        Ok(())
+    } else {
+        Err(Failed(format!("there is no workspace {workspace:?}")))
     }
+}
+
+async fn create_webhook(
+    state: &AppState,
+    workspace: &str,
+    url: String,
+    events: Vec<String>,
+    env: Option<String>,
+    out: &mut impl Write,
+) -> Result<(), Failed> {
+    exists(state, workspace).await?;
+    let first = state.profile.environments.first();
+    let wanted = webhooks::policy::Wanted {
+        environment: env
+            .or_else(|| first.map(|environment| environment.id.clone()))
+            .unwrap_or_default(),
+        url,
+        events,
+        ..webhooks::policy::Wanted::default()
+    };
+    let new = webhooks::policy::new_endpoint(&state.profile, &state.config.webhook_reach, &wanted)
+        .map_err(AppError::fields)?;
+    let made = webhooks::ops::create_at_console(state, workspace, &new).await?;
+    let secret = match &made {
+        Made::Shown { secret, .. } => Some(secret.as_str()),
+        Made::Public { .. } | Made::Before { .. } => None,
+    };
+    print(
+        out,
+        &json!({ "endpoint_id": made.id(), "secret": secret }),
+    )
+}
+
+async fn create_key(state: &AppState, args: CreateKey, out: &mut impl Write) -> Result<(), Failed> {
+    exists(state, &args.workspace).await?;
     let profile = &state.profile;
     if let Some(tier) = args
         .tier

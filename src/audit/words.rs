@@ -206,6 +206,61 @@ fn summary(action: &str, detail: &str) -> String {
         "workspace.restored" => {
             format!("Lifted the suspension: \u{201c}{}\u{201d}", text("reason"))
         }
+        "cli_token.created" => {
+            format!(
+                "Made the command line token \u{201c}{}\u{201d}",
+                text("name")
+            )
+        }
+        "cli_token.revoked" => format!(
+            "Revoked the command line token \u{201c}{}\u{201d}",
+            text("name")
+        ),
+        "webhook.triggered" => format!("Sent a test event {}", text("type")),
+        "webhook.created" => format!("Set up the endpoint {}", text("origin")),
+        "webhook.updated" if text("before") != text("origin") => {
+            format!(
+                "Moved an endpoint from {} to {}",
+                text("before"),
+                text("origin")
+            )
+        }
+        "webhook.updated" => format!(
+            "Changed the endpoint {}: {}",
+            text("origin"),
+            list(&detail["changed"])
+        ),
+        "webhook.secret_rotated" => format!(
+            "Gave the endpoint {} a new secret; the old one signs for a day more",
+            text("origin")
+        ),
+        "webhook.enabled" => format!("Turned the endpoint {} on", text("origin")),
+        "webhook.disabled" => format!("Turned the endpoint {} off", text("origin")),
+        "webhook.removed" => format!("Removed the endpoint {}", text("origin")),
+        "webhook.tested" => format!("Sent {} as a test to {}", text("type"), text("origin")),
+        "webhook.replayed" => format!("Sent {} to {} again", text("type"), text("origin")),
+        "webhook.replay_started" => format!(
+            "Began to send {} to {} again",
+            count(
+                detail["deliveries"].as_u64().unwrap_or(0),
+                "missed event",
+                "missed events"
+            ),
+            text("origin")
+        ),
+        "webhook.replay_stopped" => format!("Stopped sending again to {}", text("origin")),
+        "webhook.switched_off" if detail["reason"] == "gone" => {
+            format!(
+                "Switched off the webhook to {}: it answered 410",
+                text("url")
+            )
+        }
+        "webhook.switched_off" => {
+            format!(
+                "Switched off the webhook to {}: it failed for five days",
+                text("url")
+            )
+        }
         "plan.requested" => format!("Requested the plan {}", text("name")),
         "plan.withdrawn" => format!("Withdrew the request for the plan {}", text("name")),
         "plan.approved" => format!("Approved the plan {}", text("name")),
@@ -215,6 +270,21 @@ fn summary(action: &str, detail: &str) -> String {
             text("reason")
         ),
         other => other.replace(['.', '_'], " "),
+    }
+}
+
+/// Words with commas between.
+fn list(words: &Value) -> String {
+    let words: Vec<&str> = words
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    if words.is_empty() {
+        "nothing".to_owned()
+    } else {
+        words.join(", ")
     }
 }
 

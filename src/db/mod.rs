@@ -17,7 +17,7 @@ use std::{
     ops::{Deref, DerefMut},
     path::Path,
     str::FromStr,
-    sync::OnceLock,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -28,6 +28,8 @@ use sqlx::{
     postgres::PgPoolOptions,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
+
+use tokio::sync::Notify;
 
 pub use changes::{SecretHash, follow_changes};
 pub use error::{Constraint, DbError};
@@ -50,6 +52,7 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 pub struct Db {
     pools: Pools,
     changes: Changes,
+    deliveries: Arc<Notify>,
 }
 
 #[derive(Clone)]
@@ -77,6 +80,8 @@ pub struct Tx {
     reader: Reader,
     changes: Changes,
     changed: Vec<SecretHash>,
+    deliveries: Arc<Notify>,
+    delivers: bool,
 }
 
 /// The connection as its engine's own type; the query macros below match on it.
@@ -136,6 +141,7 @@ impl Db {
         Ok(Self {
             pools,
             changes: Changes::default(),
+            deliveries: Arc::default(),
         })
     }
 
@@ -211,6 +217,8 @@ impl Db {
             reader: Reader(held),
             changes: self.changes.clone(),
             changed: Vec::new(),
+            deliveries: self.deliveries.clone(),
+            delivers: false,
         })
     }
 
@@ -222,6 +230,11 @@ impl Db {
     /// Whether the log in the order of keys is a table of its own, and no index that the engine keeps.
     pub fn keeps_order_of_keys(&self) -> bool {
         matches!(self.pools, Pools::Sqlite { .. })
+    }
+
+    /// Ends once a commit of this process has left something to deliver since it ended last.
+    pub async fn delivery_waits(&self) {
+        self.deliveries.notified().await;
     }
 
     /// Closes the pools once what they lent has come back.
@@ -278,7 +291,20 @@ impl Tx {
         if !self.changed.is_empty() {
             self.changes.publish(&self.changed);
         }
+        if self.delivers {
+            self.deliveries.notify_one();
+        }
         Ok(())
+    }
+
+    /// Has the commit wake who delivers webhooks in this process.
+    pub fn wake_deliveries(&mut self) {
+        self.delivers = true;
+    }
+
+    /// Whether other transactions go on beside this one, so that a row to be worked on has to be locked against them.
+    pub fn has_rivals(&self) -> bool {
+        matches!(self.reader.0, Held::PostgresWrite(_))
     }
 
     /// Holds back every other transaction that asks for the same `name` until this one ends.

@@ -28,9 +28,10 @@ use super::{
     volume::{self, Outcome},
 };
 use crate::{
-    profiles::{AmountPlace, Profile, Rule, Ruling},
+    profiles::{AmountPlace, Profile, Rule, Ruling, Sample},
     server::{address, headers::Foreign, request_id, state::AppState},
     usage::buffer::Door,
+    webhooks::by_key,
 };
 
 pub fn router() -> Router<AppState> {
@@ -156,6 +157,10 @@ async fn pass(
     };
     let upstreams = state.config.upstreams.as_ref();
     let (mut response, outcome) = match upstreams.and_then(|all| all.of(&key.environment)) {
+        // Endpoints are Latchkey's own, whatever stands behind it.
+        _ if rule.sample == Some(Sample::Webhooks) => {
+            managed(state, &key, rule, request, body).await?
+        }
         Some(Upstream::Server(base)) => {
             let onward = Onward {
                 request: request.clone(),
@@ -359,12 +364,35 @@ async fn sampled(
         body: buffered(body).await.map_err(unreadable)?,
         now: state.clock.now(),
     };
-    let mut response = state.sandbox.answer(call).await;
+    Ok(answered(state.sandbox.answer(call).await))
+}
+
+/// What became of a call about the workspace's endpoints.
+async fn managed(
+    state: &AppState,
+    key: &KeyRecord,
+    rule: &Rule,
+    request: &Parts,
+    body: Body,
+) -> Result<(Response, Outcome), Refusal> {
+    let call = by_key::Call {
+        key,
+        rule,
+        path: request.uri.path(),
+        query: request.uri.query(),
+        headers: &request.headers,
+        body: buffered(body).await.map_err(unreadable)?,
+    };
+    Ok(answered(by_key::answer(state, call).await))
+}
+
+/// An answer of our own.
+fn answered(mut response: Response) -> (Response, Outcome) {
     response
         .headers_mut()
         .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     let outcome = Outcome::Answered(response.status().as_u16());
-    Ok((response, outcome))
+    (response, outcome)
 }
 
 fn unreadable(why: Unreadable) -> Refusal {

@@ -29,7 +29,12 @@ use crate::{
     error::UiErrorKind,
     keys::allow::host_of_origin,
     profiles::Profile,
-    server::{clock::Millis, error::AppError, request_id, state::AppState},
+    server::{
+        clock::{Millis, rfc3339},
+        error::AppError,
+        request_id,
+        state::AppState,
+    },
     usage::buffer::Door,
 };
 
@@ -214,12 +219,6 @@ fn asked_again(scope: Option<&str>, amount: Option<&Amount>) -> [u8; 32] {
         &value.to_be_bytes(),
         currency.as_bytes(),
     ])
-}
-
-/// As everywhere outside the database.
-fn rfc3339(at: Millis) -> Option<String> {
-    let at = jiff::Timestamp::from_millisecond(at).ok()?;
-    Some(at.to_string())
 }
 
 /// What would be said, and how it comes to that; nothing is charged or logged.

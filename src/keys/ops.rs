@@ -31,7 +31,7 @@ use crate::{
     plans,
     profiles::KeyStyle,
     server::{
-        clock::{HOUR, Millis, is_id},
+        clock::{HOUR, Millis, is_id, rfc3339},
         error::AppError,
         state::AppState,
     },
@@ -492,7 +492,7 @@ async fn put_in_use(state: &AppState, tx: &mut Tx, key: &KeyRow) -> Result<(), A
         state,
         key,
         EventType::KeyCreated,
-        json!({ "scopes": scopes, "expires_at": expires_at }),
+        json!({ "scopes": scopes, "expires_at": expires_at.and_then(rfc3339) }),
     )
     .await
 }
@@ -827,7 +827,7 @@ pub async fn rotate(
         state,
         &key,
         EventType::KeyRotated,
-        json!({ "old_secret_ends_at": ends_at }),
+        json!({ "old_secret_ends_at": rfc3339(ends_at) }),
     )
     .await?;
     tx.commit().await?;

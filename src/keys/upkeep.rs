@@ -16,7 +16,7 @@ use crate::{
     db::Tx,
     notices::{self, Kind, Notice},
     server::{
-        clock::{DAY, Millis},
+        clock::{DAY, Millis, rfc3339},
         error::AppError,
         state::AppState,
     },
@@ -120,7 +120,7 @@ async fn remind(state: &AppState, key: &KeyRow, days: i64) -> Result<(), AppErro
         state,
         key,
         EventType::KeyExpiring,
-        json!({ "expires_at": at, "days": days }),
+        json!({ "expires_at": rfc3339(at), "days": days }),
     )
     .await?;
     let subject = format!(
@@ -180,7 +180,7 @@ pub async fn limit_used(
         Reach::Reached => {
             let more = json!({
                 "limit": "daily_volume", "currency": limit.currency, "max_daily_volume": limit.max,
-                "resets_at": jiff::Timestamp::from_millisecond(limit.ends_at).map(|at| at.to_string()).ok(),
+                "resets_at": rfc3339(limit.ends_at),
             });
             ops::tell(tx, state, &key, EventType::KeyLimitReached, more).await?;
             (

@@ -30,14 +30,17 @@ pub enum Kind {
     Operator,
     /// A plan that a workspace asked for was decided.
     Plans,
+    /// An endpoint of theirs was switched off.
+    Webhooks,
 }
 
 impl Kind {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Security,
         Self::Membership,
         Self::Approvals,
         Self::Keys,
+        Self::Webhooks,
         Self::Plans,
         Self::Operator,
     ];
@@ -50,6 +53,7 @@ impl Kind {
             Self::Keys => "keys",
             Self::Operator => "operator",
             Self::Plans => "plans",
+            Self::Webhooks => "webhooks",
         }
     }
 

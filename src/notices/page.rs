@@ -202,6 +202,10 @@ const fn words(kind: Kind) -> (&'static str, &'static str) {
             "Keys",
             "Keys of yours that are about to expire, have expired or were handed over.",
         ),
+        Kind::Webhooks => (
+            "Webhooks",
+            "A webhook endpoint was switched off, since it failed for days or wanted no more.",
+        ),
         Kind::Operator => (
             "Operators in your workspaces",
             "An operator of this platform began to act in a workspace of yours.",

@@ -8,7 +8,14 @@ use super::{
     AmountIn, AmountPlace, CurrencyKind, Environment, KeyStyle, Need, Profile, Rule, Sample, Scope,
     place::Wrong, rules::STEPS,
 };
-use crate::{accounts::Factor, gateway::scope::Asked};
+use crate::{accounts::Factor, gateway::scope::Asked, webhooks::catalogue};
+
+/// What every platform tells of, so that a receiver can count on it.
+const COMMON_EVENTS: [&str; 3] = [
+    "transaction.completed",
+    "transaction.failed",
+    "balance.changed",
+];
 
 /// With more digits after the point an amount worth having does not fit 64 bits.
 const MAX_EXPONENT: u8 = 8;
@@ -23,7 +30,8 @@ pub fn check(profile: &Profile) -> Result<(), Wrong> {
     tiers(profile)?;
     catalogue(profile)?;
     presets(profile)?;
-    rules(profile)
+    rules(profile)?;
+    events(profile)
 }
 
 fn identity(profile: &Profile) -> Result<(), Wrong> {
@@ -506,6 +514,49 @@ fn amount(profile: &Profile, rule: &Rule, place: &AmountPlace, at: &str) -> Resu
             path("in"),
             "the action stands in a form, and so does what belongs to it; write \"form\"",
         ));
+    }
+    Ok(())
+}
+
+fn events(profile: &Profile) -> Result<(), Wrong> {
+    let mut ids = HashSet::new();
+    for (i, event) in profile.events.iter().enumerate() {
+        let path = |field: &str| format!("events.{i}.{field}");
+        if !catalogue::is_name(&event.id) {
+            return Err(Wrong::at(
+                path("id"),
+                format!(
+                    "{:?} must be words of lower-case letters with points between, as \"order.completed\"",
+                    event.id
+                ),
+            ));
+        }
+        if catalogue::is_own(&event.id) {
+            return Err(Wrong::at(
+                path("id"),
+                format!(
+                    "{:?} is sent by Latchkey itself; name it otherwise",
+                    event.id
+                ),
+            ));
+        }
+        once(&mut ids, &event.id, path("id"))?;
+        not_empty(&path("about"), &event.about)?;
+        not_empty(&path("group"), &event.group)?;
+        event
+            .check_schema()
+            .map_err(|wrong| Wrong::at(path("schema"), format!("is no JSON Schema: {wrong}")))?;
+        event.check(&event.example).map_err(|wrong| {
+            Wrong::at(path("example"), format!("does not fit its schema: {wrong}"))
+        })?;
+    }
+    for id in COMMON_EVENTS {
+        if !ids.contains(id) {
+            return Err(Wrong::at(
+                "events",
+                format!("{id:?} is missing; every platform has it"),
+            ));
+        }
     }
     Ok(())
 }

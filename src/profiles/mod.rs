@@ -19,7 +19,10 @@ use sha2::{Digest, Sha256};
 pub use rules::Ruling;
 pub use sample::Sample;
 
-use crate::accounts::{Factor, step_up::Action};
+use crate::{
+    accounts::{Factor, step_up::Action},
+    webhooks::catalogue::EventKind,
+};
 
 const BUILT_IN: &[(&str, &str)] = &[
     ("revkeen", include_str!("revkeen.toml")),
@@ -68,6 +71,8 @@ pub struct Profile {
     pub presets: Vec<Preset>,
     pub rules: Vec<Rule>,
     pub first_call: Rule,
+    /// What the platform tells its customers of, by webhook.
+    pub events: Vec<EventKind>,
     /// SHA-256 of the text that it was read from, in hex.
     #[serde(skip)]
     pub fingerprint: String,

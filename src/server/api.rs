@@ -26,6 +26,7 @@ use crate::{
         forward_auth, reservations,
         verify::{self, ServiceToken},
     },
+    webhooks::events,
 };
 
 /// Largest question read; a key, a scope expression and their neighbours are a few kilobytes.
@@ -40,6 +41,9 @@ pub fn router(state: &AppState) -> Router {
     for route in API_ROUTES {
         let handler: MethodRouter<AppState> = match (&route.method, route.path) {
             (&Method::POST, "/v1/keys/verify") => post(verify::handle),
+            (&Method::POST, "/v1/events") => {
+                post(events::handle).layer(DefaultBodyLimit::max(events::MAX_BODY))
+            }
             (&Method::POST, "/v1/reservations/{id}/commit") => post(reservations::commit),
             (&Method::POST, "/v1/reservations/{id}/release") => post(reservations::release),
             (&Method::GET, "/v1/forward-auth") => any(forward_auth::handle),
@@ -112,7 +116,7 @@ async fn show_metrics() -> Response {
 }
 
 /// Endpoints with fixed names that are still to come.
-const TO_COME: &[&str] = &["/v1/events", "/openapi.json", "/docs"];
+const TO_COME: &[&str] = &["/openapi.json", "/docs"];
 
 async fn nothing_here(uri: Uri) -> AppError {
     let to_come = TO_COME.iter().any(|path| uri.path().starts_with(path));

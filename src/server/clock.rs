@@ -16,6 +16,12 @@ pub const MINUTE: Millis = 60 * SECOND;
 pub const HOUR: Millis = 60 * MINUTE;
 pub const DAY: Millis = 24 * HOUR;
 
+/// As time is written everywhere outside the database (RFC 3339).
+pub fn rfc3339(at: Millis) -> Option<String> {
+    let at = jiff::Timestamp::from_millisecond(at).ok()?;
+    Some(at.to_string())
+}
+
 #[derive(Clone, Default)]
 pub struct Clock(Option<Arc<AtomicI64>>);
 
@@ -103,6 +109,19 @@ impl Rng {
         id.make_ascii_lowercase();
         id
     }
+}
+
+/// The least id that [`Rng::id`] makes at that moment.
+pub fn first_id(prefix: &str, at: Millis) -> String {
+    let ulid = Ulid::from_parts(u64::try_from(at).unwrap_or(0), 0);
+    format!("{prefix}_{}", ulid.to_string().to_lowercase())
+}
+
+/// When [`Rng::id`] made the id.
+pub fn time_of_id(id: &str, prefix: &str) -> Option<Millis> {
+    let rest = id.strip_prefix(prefix)?.strip_prefix('_')?;
+    let ulid = Ulid::from_string(&rest.to_uppercase()).ok()?;
+    Millis::try_from(ulid.timestamp_ms()).ok()
 }
 
 /// Whether `text` has the shape of an id that [`Rng::id`] makes with this prefix. What has not is no id of ours,

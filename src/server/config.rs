@@ -1,6 +1,9 @@
 //! Settings: a flag, else the environment, else `latchkey.toml`, else the default.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::PathBuf,
+};
 
 use clap::Args;
 use ipnet::IpNet;
@@ -9,6 +12,8 @@ use serde::Deserialize;
 use crate::{
     gateway::upstream::{Upstream, Upstreams},
     mail::deliver,
+    server::clock::{DAY, Millis},
+    webhooks::target::Reach,
 };
 
 /// What may be set, before defaults. Field names are those of the file; the flag is `--database-url`, the
@@ -80,9 +85,17 @@ pub struct Settings {
     /// Whom letters are from; `no-reply@` the public URL's host if absent
     #[arg(long, env = "LATCHKEY_MAIL_FROM", global = true)]
     pub mail_from: Option<String>,
-    /// Not available in this version
-    #[arg(long, env = "LATCHKEY_WEBHOOK_ALLOW", global = true, hide = true)]
-    pub webhook_allow: Option<String>,
+    /// CIDRs that webhooks may reach though they are not public, comma-separated; the demo allows loopback
+    #[arg(
+        long,
+        env = "LATCHKEY_WEBHOOK_ALLOW",
+        global = true,
+        value_delimiter = ','
+    )]
+    pub webhook_allow: Option<Vec<IpNet>>,
+    /// Days that events, deliveries and their tries are kept; 30 if absent
+    #[arg(long, env = "LATCHKEY_WEBHOOK_RETENTION_DAYS", global = true)]
+    pub webhook_retention_days: Option<u16>,
     /// Not available in this version
     #[arg(long, env = "LATCHKEY_OTLP_ENDPOINT", global = true, hide = true)]
     pub otlp_endpoint: Option<String>,
@@ -111,6 +124,10 @@ pub struct Config {
     pub limits_per_node: bool,
     /// Requests are judged and leave no row: to measure what rows cost, and for nothing else.
     pub without_usage_log: bool,
+    /// Where webhooks may go.
+    pub webhook_reach: Reach,
+    /// How long events, deliveries and their tries are kept.
+    pub webhook_retention: Millis,
     /// What stands behind the gateway; `serve` asks for it.
     pub upstreams: Option<Upstreams>,
     /// The demo's sign-ins are shown, its pages for looking at pieces are there, and only loopback is listened on.
@@ -118,6 +135,10 @@ pub struct Config {
 }
 
 const FILE: &str = "latchkey.toml";
+/// Long enough to look into what went wrong last month.
+const WEBHOOKS_KEPT_DAYS: u16 = 30;
+/// The tries of one event take up to four days.
+const WEBHOOKS_KEPT_LEAST: u16 = 5;
 
 impl Config {
     /// Fills in what neither flag nor environment gave. Errors say which setting is wrong and how.
@@ -129,16 +150,10 @@ impl Config {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Settings::default(),
             Err(error) => return Err(format!("{FILE}: {error}")),
         };
-        for (name, value) in [
-            (
-                "LATCHKEY_WEBHOOK_ALLOW",
-                given.webhook_allow.or(file.webhook_allow),
-            ),
-            (
-                "LATCHKEY_OTLP_ENDPOINT",
-                given.otlp_endpoint.or(file.otlp_endpoint),
-            ),
-        ] {
+        for (name, value) in [(
+            "LATCHKEY_OTLP_ENDPOINT",
+            given.otlp_endpoint.or(file.otlp_endpoint),
+        )] {
             if value.is_some_and(|value| !value.is_empty()) {
                 return Err(format!("{name} is not available in this version; unset it"));
             }
@@ -183,6 +198,20 @@ impl Config {
             .or(file.mail_from)
             .unwrap_or_else(|| format!("no-reply@{}", mail_domain(&public_url)));
         deliver::address(&mail_from)?;
+        let webhook_allow = given.webhook_allow.or(file.webhook_allow);
+        let webhook_reach = Reach {
+            allow: webhook_allow.unwrap_or_else(|| if demo { loopback() } else { Vec::new() }),
+        };
+        let retention = given
+            .webhook_retention_days
+            .or(file.webhook_retention_days)
+            .unwrap_or(WEBHOOKS_KEPT_DAYS);
+        if retention < WEBHOOKS_KEPT_LEAST {
+            return Err(format!(
+                "LATCHKEY_WEBHOOK_RETENTION_DAYS={retention}: must be {WEBHOOKS_KEPT_LEAST} or more; \
+                 an event is tried for up to four days"
+            ));
+        }
         let config = Self {
             database_url: given
                 .database_url
@@ -218,6 +247,8 @@ impl Config {
                 .filter(|url| !url.is_empty()),
             limits_per_node: given.limits_per_node || file.limits_per_node,
             without_usage_log: given.without_usage_log,
+            webhook_reach,
+            webhook_retention: i64::from(retention) * DAY,
             upstreams,
             demo,
         };
@@ -241,6 +272,15 @@ impl Config {
     pub fn https(&self) -> bool {
         self.public_url.starts_with("https://")
     }
+}
+
+/// This machine, as the demo's webhooks reach it.
+fn loopback() -> Vec<IpNet> {
+    [
+        IpNet::new_assert(Ipv4Addr::LOCALHOST.into(), 8),
+        IpNet::new_assert(Ipv6Addr::LOCALHOST.into(), 128),
+    ]
+    .into()
 }
 
 /// The public URL's host as the domain of an e-mail address (RFC 5321 puts an IP address in brackets).

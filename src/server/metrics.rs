@@ -100,6 +100,14 @@ pub fn handle() -> &'static PrometheusHandle {
             "latchkey_usage_write_failures_total",
             "Tries to write usage rows that failed"
         );
+        metrics::describe_counter!(
+            "latchkey_webhook_attempts_total",
+            "Tries to deliver an event, by outcome: delivered, refused (another status than 2xx), unreachable"
+        );
+        metrics::describe_gauge!(
+            "latchkey_webhook_waiting",
+            "Deliveries that wait for a try, now or later; counted once a minute"
+        );
         handle
     })
 }

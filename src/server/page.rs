@@ -28,6 +28,7 @@ use crate::{
     error::{UiError, UiErrorKind},
     keys::{allow::Line, ops::Creation},
     profiles::Environment,
+    webhooks::ops::Made,
 };
 
 /// Largest form read. The longest honest one, a key with every scope, is a few kilobytes.
@@ -112,6 +113,13 @@ impl Answer {
     pub fn key(&self) -> Option<&Creation> {
         match self.once.as_deref()? {
             Once::Key(creation) => Some(creation),
+            _ => None,
+        }
+    }
+
+    pub fn signing(&self) -> Option<&Made> {
+        match self.once.as_deref()? {
+            Once::Signing(made) => Some(made),
             _ => None,
         }
     }
@@ -233,11 +241,18 @@ pub struct Submission {
 /// What is shown in one answer and never again.
 pub enum Once {
     Key(Creation),
+    /// The signing secret of a webhook endpoint.
+    Signing(Made),
     RecoveryCodes(Vec<Zeroizing<String>>),
     /// The whole address of an invitation.
     Invitation {
         email: String,
         link: Zeroizing<String>,
+    },
+    /// A token of the command line.
+    CliToken {
+        name: String,
+        token: Zeroizing<String>,
     },
     /// Line by line what became of the entries that were added to a key's list.
     Entries(Vec<Line>),

@@ -3,7 +3,7 @@
 use any_spawner::Executor;
 use axum::{
     Extension, Json, Router,
-    extract::Request,
+    extract::{DefaultBodyLimit, Request},
     handler::Handler,
     http::{Method, StatusCode},
     middleware::{self, Next},
@@ -15,10 +15,12 @@ use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer, timeout::Timeout
 
 use super::{PATIENCE, assets, metrics::Listener, page, request_id::Around, state::AppState};
 use crate::{
-    accounts::{self, ROUTES, factors::passkey_post, guard, session, viewer},
+    accounts::{self, Access, ROUTES, Route, factors::passkey_post, guard, session, viewer},
     admin, approvals,
     error::{UiError, UiErrorKind},
-    keys, mail, notices, plans, workspaces,
+    keys, mail, notices, plans,
+    webhooks::{self, cli},
+    workspaces,
 };
 
 /// Longest error of a server function read; they are a few sentences.
@@ -36,7 +38,7 @@ pub fn router(state: &AppState) -> Router {
     // Pages are rendered by futures of the framework's own; a second router in one process finds it set.
     let _ = Executor::init_tokio();
     let mut people = Router::new();
-    for route in ROUTES {
+    for route in people_routes() {
         let handler = match (&route.method, route.path) {
             (&Method::GET, "/") => get(home),
             (&Method::GET, "/dashboard/api") => get(|| async { Redirect::to("/keys") }),
@@ -82,6 +84,16 @@ pub fn router(state: &AppState) -> Router {
             (_, "/keys/{id}/withdraw") => form(keys::post::manage::withdraw),
             (_, "/keys/{id}/hide") => form(keys::post::manage::hide),
             (_, "/keys/{id}/owner") => form(keys::post::manage::give),
+            (_, "/webhooks/new") => form(webhooks::post::create),
+            (_, "/webhooks/{id}/edit") => form(webhooks::post::edit),
+            (_, "/webhooks/{id}/rotate") => form(webhooks::post::rotate),
+            (_, "/webhooks/{id}/enable") => form(webhooks::post::enable),
+            (_, "/webhooks/{id}/disable") => form(webhooks::post::disable),
+            (_, "/webhooks/{id}/remove") => form(webhooks::post::remove),
+            (_, "/webhooks/{id}/test") => form(webhooks::post::test),
+            (_, "/webhooks/{id}/replay") => form(webhooks::post::replay),
+            (_, "/webhooks/{id}/replay/stop") => form(webhooks::post::stop_replay),
+            (_, "/logs/webhooks/{id}/replay") => form(webhooks::post::replay_one),
             (_, "/notices") => form(notices::post::read),
             (_, "/settings/notices") => form(notices::post::choose),
             (_, "/workspaces/new") => form(workspaces::post::create),
@@ -109,6 +121,8 @@ pub fn router(state: &AppState) -> Router {
             (_, "/admin/workspaces/{id}/act") => form(admin::post::act),
             (_, "/admin/workspaces/{id}/suspend") => form(admin::post::suspend),
             (_, "/admin/workspaces/{id}/restore") => form(admin::post::restore),
+            (_, "/settings/cli/new") => form(cli::post::create),
+            (_, "/settings/cli/{id}/revoke") => form(cli::post::revoke),
             (_, "/acting/end") => form(admin::post::end_act),
             (_, path) if path.starts_with("/api/") => form(server_function),
             (method, path) => {
@@ -128,7 +142,15 @@ pub fn router(state: &AppState) -> Router {
             .route("/dev/mail", get(page::show))
             .route("/dev/mail.json", get(mail::preview::list))
             .route("/dev/mail/{id}", get(page::show))
-            .route("/dev/mail/{id}/html", get(mail::preview::html));
+            .route("/dev/mail/{id}/html", get(mail::preview::html))
+            .route(
+                "/dev/receiver/{id}",
+                get(page::show).post(webhooks::receiver::receive),
+            )
+            .route(
+                "/dev/receiver/{id}/switch",
+                form(webhooks::receiver::switch),
+            );
     }
     people
         .fallback(nothing_here)
@@ -138,12 +160,43 @@ pub fn router(state: &AppState) -> Router {
         .layer(Extension(state.clone()))
         .layer(csrf(state))
         .merge(files())
+        .merge(programs(state))
         .layer(TimeoutLayer::with_status_code(
             StatusCode::REQUEST_TIMEOUT,
             PATIENCE,
         ))
         .layer(CatchPanicLayer::new())
         .layer(Around::new(state, Listener::Portal))
+}
+
+fn people_routes() -> impl Iterator<Item = &'static Route> {
+    ROUTES
+        .iter()
+        .filter(|route| route.access != Access::CliToken)
+}
+
+/// What programs with a token of the command line are served. A cookie is nothing to it, so no other site can make a
+/// browser act by one.
+fn programs(state: &AppState) -> Router {
+    let mut programs = Router::new();
+    for route in ROUTES
+        .iter()
+        .filter(|route| route.access == Access::CliToken)
+    {
+        let handler: MethodRouter = match (&route.method, route.path) {
+            (&Method::GET, "/cli/listen") => get(cli::serve::listen),
+            (&Method::POST, "/cli/trigger") => form(cli::serve::trigger),
+            (method, path) => {
+                unreachable!("{method} {path} is in the access matrix but has no handler")
+            }
+        };
+        programs = programs.route(route.path, handler);
+    }
+    programs
+        .layer(middleware::from_fn(cli::token::guard))
+        .layer(DefaultBodyLimit::max(cli::serve::MAX_BODY))
+        .layer(Extension(cli::feed::Listeners::default()))
+        .layer(Extension(state.clone()))
 }
 
 fn form<H, T>(handler: H) -> MethodRouter

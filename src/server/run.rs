@@ -45,6 +45,7 @@ use crate::{
         changes::{self, StandingKey},
     },
     usage::{self, buffer::Buffer},
+    webhooks::{self, client::Client},
 };
 
 /// Name of the mark that a demo database bears; its sign-ins are known to everybody.
@@ -261,6 +262,8 @@ pub async fn serve(opened: Opened, ready: impl FnOnce(&Config)) -> Result<(), St
     } else if !state.config.demo {
         tracing::warn!("LATCHKEY_SMTP_URL is not set: nothing is mailed");
     }
+    let client = Client::system(&state.config.webhook_reach).map_err(StartError::Refused)?;
+    workers.spawn(webhooks::deliver::run(state.clone(), client, stop.clone()));
     // What is signed from here on is younger than this process.
     let early = state.nonces.ready_at().saturating_sub(state.clock.now());
     if let Ok(early) = u64::try_from(early) {
@@ -342,6 +345,9 @@ async fn housekeep(state: AppState, stop: CancellationToken) {
         };
         if let Err(error) = upkeep.await {
             tracing::warn!(%error, "what time does to keys and requests could not be written down");
+        }
+        if let Err(error) = webhooks::deliver::upkeep(&state).await {
+            tracing::warn!(%error, "old events could not be removed");
         }
         state.limits.tidy(state.clock.now());
         metrics::handle().run_upkeep();

@@ -11,6 +11,7 @@ use axum::{
     body::Body,
     extract::ConnectInfo,
     http::{HeaderMap, Method, Request, StatusCode, header},
+    response::Response,
 };
 use serde_json::Value;
 use tokio::net::TcpListener;
@@ -192,6 +193,26 @@ impl TestApp {
     pub fn through(self, proxy: Proxy) -> Self {
         let state = self.state.with_settings(self.state.config.clone(), proxy);
         Self::with_state(state, self.clock, self.test)
+    }
+
+    /// The same installation, but no demo.
+    #[must_use]
+    pub fn in_earnest(self) -> Self {
+        let mut config = self.state.config.clone();
+        config.demo = false;
+        let state = self.state.with_settings(config, self.state.proxy.clone());
+        Self::with_state(state, self.clock, self.test)
+    }
+
+    /// Serves the portal on a port of loopback.
+    pub async fn listen_portal(&self) -> SocketAddr {
+        serve(self.portal.clone(), listen::Limits::default()).await
+    }
+
+    /// What the portal answers, before its body has come.
+    pub async fn open(&self, request: Request<Body>) -> Response {
+        let router = self.portal.clone();
+        router.oneshot(request).await.expect("infallible")
     }
 
     /// Serves the gateway on a port of loopback.

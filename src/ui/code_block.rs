@@ -105,13 +105,7 @@ pub fn CodeBlock(
         .enumerate()
         .map(|(index, sample)| {
             let panel = format!("{id}-{index}");
-            let code = highlight(sample.lang, &sample.code)
-                .into_iter()
-                .map(|(kind, text)| match kind {
-                    Token::Plain => text.into_any(),
-                    _ => view! { <span class=kind.class()>{text}</span> }.into_any(),
-                })
-                .collect::<Vec<_>>();
+            let code = coloured(sample.lang, &sample.code);
             let body = view! {
                 <div class="relative border-t border-line">
                     <pre class="px-4 py-3 pr-12 font-mono text-mono break-words whitespace-pre-wrap" tabindex="-1">
@@ -149,6 +143,17 @@ pub fn CodeBlock(
             </div>
         </div>
     }
+}
+
+/// Code as it stands in a block.
+pub fn coloured(lang: Lang, code: &str) -> Vec<AnyView> {
+    highlight(lang, code)
+        .into_iter()
+        .map(|(kind, text)| match kind {
+            Token::Plain => text.into_any(),
+            _ => view! { <span class=kind.class()>{text}</span> }.into_any(),
+        })
+        .collect()
 }
 
 /// What a stretch of code is.

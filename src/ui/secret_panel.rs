@@ -12,12 +12,31 @@ use super::{
     store_guard::StoreGuard,
 };
 
+/// What kind of secret it is.
+#[derive(Clone, Copy)]
+pub struct Shown {
+    /// Its name, for those who hear the page too.
+    pub label: &'static str,
+    /// That it can't be shown again, and what to do if it is lost.
+    pub about: &'static str,
+}
+
+impl Default for Shown {
+    fn default() -> Self {
+        Self {
+            label: "API key",
+            about: "This is the only time it can be shown: we keep a fingerprint, not the key. Lost it? Rotate: same permissions, new secret.",
+        }
+    }
+}
+
 /// The panel. Its children are what to try next, such as a code block that reads the secret from a variable.
 #[component]
 pub fn SecretPanel(
     /// "Copy your key now", if absent.
     #[prop(optional, into)]
     title: String,
+    #[prop(optional)] shown: Shown,
     #[prop(into)] key_label: String,
     /// The environment's word.
     #[prop(into)]
@@ -64,7 +83,7 @@ pub fn SecretPanel(
                 </div>
                 <div class="space-y-4 px-6 pt-2">
                     <p id="secret-text" class="text-ink-2">
-                        "This is the only time it can be shown: we keep a fingerprint, not the key. Lost it? Rotate: same permissions, new secret."
+                        {shown.about}
                     </p>
                     {(!public_key.is_empty())
                         .then(|| {
@@ -82,11 +101,11 @@ pub fn SecretPanel(
                         })}
                     <div>
                         <p class="mb-1.5 font-medium" aria-hidden="true">
-                            "Secret key"
+                            {if shown.label == "API key" { "Secret key" } else { shown.label }}
                         </p>
                         <output
                             id="secret"
-                            aria-label="API key"
+                            aria-label=shown.label
                             class="block rounded-control border border-control bg-surface px-3 py-2 font-mono text-secret break-all select-all"
                             tabindex="0"
                             autofocus

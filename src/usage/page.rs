@@ -28,6 +28,7 @@ use crate::{
         time::{ExactTime, RelativeTime, absolute_long, clock, count, number, zone_word},
         trace::{Outcome, Trace, TraceStep},
     },
+    webhooks,
     workspaces::Role,
 };
 
@@ -276,6 +277,7 @@ fn logs_page(here: &Here, filter: &RequestFilter, requests: &Requests) -> AnyVie
             ..Head::default()
         },
         view! {
+            {webhooks::log::page::tabs(env, false)}
             <Filters action="/logs" active=active clear=clear env=env.clone()>
                 <Select label="Outcome" name="outcome" options=outcomes state=outcome hide_label=true />
                 <Select label="Code" name="code" options=codes state=code hide_label=true />

@@ -1,5 +1,11 @@
 //! What endpoints, deliveries and tries can be.
 
+/// What ids begin with.
+pub const ENDPOINT_ID: &str = "whe";
+pub const SECRET_ID: &str = "whs";
+pub const DELIVERY_ID: &str = "dlv";
+pub const REPLAY_ID: &str = "rpl";
+
 /// Ways that an event is signed (Standard Webhooks).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Signing {

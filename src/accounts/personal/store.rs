@@ -301,6 +301,7 @@ pub async fn delete_rows(tx: &mut Tx, user_id: &str) -> Result<(), DbError> {
         "delete from notice_settings where user_id = $1",
         "delete from mails where user_id = $1",
         "delete from key_drafts where user_id = $1",
+        "delete from cli_tokens where user_id = $1",
     ] {
         crate::execute!(tx, statement, user_id)?;
     }

@@ -4,7 +4,9 @@
 
 mod requests;
 mod samples;
+mod store;
 mod story;
+mod webhooks;
 
 use std::collections::HashMap;
 
@@ -189,6 +191,7 @@ async fn sample(state: &AppState) -> Result<(), AppError> {
             traffic(state, &workspace_id, sample, id, now).await?;
         }
     }
+    webhooks::history(state, &workspace_id, now).await?;
     let mut tx = state.db.begin().await?;
     installation::set(&mut tx, DEMO_MARK, FILLED).await?;
     tx.commit().await?;

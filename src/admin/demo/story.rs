@@ -5,7 +5,10 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use super::samples::{Ends, Fate, LOYALTY, Levels, Places, SHOP, Sample};
+use super::{
+    samples::{Ends, Fate, LOYALTY, Levels, Places, SHOP, Sample},
+    webhooks,
+};
 use crate::{
     accounts::{
         Factor, Viewer,
@@ -102,6 +105,7 @@ enum Deed<'a> {
     Widen(&'static str),
     AskToEnable(&'static str),
     Invite,
+    Webhooks,
     /// What the housekeeper does every minute.
     Housekeep,
 }
@@ -146,6 +150,7 @@ impl Story<'_> {
             (now - STRICTER * DAY, Deed::Rules(levels.asking)),
             (now - 2 * DAY, Deed::Invite),
             (now - 20 * HOUR, Deed::Housekeep),
+            (now - webhooks::AGE * DAY, Deed::Webhooks),
             (now - 20 * DAY, Deed::Annotate(SHOP)),
             (now - 5 * HOUR, Deed::Widen(SHOP)),
             (now - 7 * HOUR, Deed::AskToEnable(LOYALTY)),
@@ -236,6 +241,7 @@ impl Story<'_> {
             Deed::Widen(label) => self.widen(label).await,
             Deed::AskToEnable(label) => self.ask_to_enable(label).await,
             Deed::Invite => self.invite().await,
+            Deed::Webhooks => webhooks::set_up(past, &cast.ada).await,
             Deed::Housekeep => {
                 approvals::ops::upkeep(past).await?;
                 keys::upkeep::run(past).await

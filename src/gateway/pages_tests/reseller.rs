@@ -219,3 +219,76 @@ async fn polling_status_burns_through_your_rate_limit() {
     assert_eq!(refused(&reply), denied(429, "RATE_LIMITED"));
     assert!(reply.headers.contains_key("retry-after"));
 }
+
+#[tokio::test]
+async fn it_can_manage_webhooks() {
+    let platform = Platform::of("reseller-v2").await;
+    let (_, key) = platform.key(&["*"]).await;
+    let none = act(&platform, &key, "action=webhook_list").await;
+    assert_eq!(
+        (none.status.as_u16(), none.json()),
+        (200, serde_json::json!([]))
+    );
+    let add = "action=webhook_add&url=https%3A%2F%2Fhooks.example%2Fin";
+    let named = format!("{add}&events=transaction.completed,balance.changed");
+    let made = act(&platform, &key, &named).await.json();
+    assert!(
+        made["secret"]
+            .as_str()
+            .expect("a secret")
+            .starts_with("whsec_")
+    );
+    assert_eq!(
+        made["events"],
+        serde_json::json!(["transaction.completed", "balance.changed"])
+    );
+    // Without a choice of events all of them come.
+    let all = act(&platform, &key, add).await.json();
+    assert_eq!(all["events"], serde_json::json!(["*"]));
+    let list = act(&platform, &key, "action=webhook_list").await;
+    assert_eq!(list.json()[0]["id"], made["id"]);
+    assert_eq!(list.json().as_array().map(Vec::len), Some(2));
+    assert!(!list.body.contains("whsec_"));
+    let id = made["id"].as_str().expect("an id");
+    let delete = format!("action=webhook_delete&id={id}");
+    assert_eq!(act(&platform, &key, &delete).await.status, 200);
+    let again = act(&platform, &key, &delete).await;
+    assert_eq!(refused(&again), denied(404, "RESOURCE_NOT_FOUND"));
+    for wrong in [
+        "action=webhook_delete",
+        "action=webhook_add",
+        "action=webhook_add&url=http%3A%2F%2F10.0.0.1%2F",
+    ] {
+        let reply = act(&platform, &key, wrong).await;
+        assert_eq!(refused(&reply), denied(400, "BAD_REQUEST"), "{wrong}");
+        assert!(reply.json()["error"].is_string(), "{}", reply.body);
+    }
+}
+
+#[tokio::test]
+async fn use_webhooks_instead_of_polling() {
+    let platform = Platform::of("reseller-v2").await;
+    let (_, key) = platform.key(&["*"]).await;
+    let add = "action=webhook_add&url=https%3A%2F%2Fhooks.example%2Fin";
+    assert_eq!(act(&platform, &key, add).await.status, 200);
+    let app = &platform.app;
+    let mut tx = app.state.db.begin().await.expect("a transaction");
+    crate::webhooks::outbox::enqueue_named(
+        &mut tx,
+        &app.state.rng,
+        &platform.workspace,
+        Some("live"),
+        "transaction.completed",
+        &serde_json::json!({}),
+        app.clock.now(),
+    )
+    .await
+    .expect("kept");
+    let (waiting,): (i64,) = crate::fetch_one!(
+        &mut tx,
+        (i64,),
+        "select count(*) from webhook_deliveries where state = 'waiting'"
+    )
+    .expect("counted");
+    assert_eq!(waiting, 1, "it goes out without being asked for");
+}

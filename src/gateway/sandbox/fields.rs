@@ -123,6 +123,30 @@ impl Fields {
         flag
     }
 
+    /// Texts: JSON's list of them, or in a form one text with commas.
+    pub fn list(&mut self, name: &str) -> Option<Vec<String>> {
+        if !self.has(name) {
+            return None;
+        }
+        let texts: Option<Vec<String>> = match &self.given[name] {
+            Value::Array(items) => items
+                .iter()
+                .map(|item| item.as_str().map(str::to_owned))
+                .collect(),
+            Value::String(text) => Some(
+                text.split(',')
+                    .map(|part| part.trim().to_owned())
+                    .filter(|part| !part.is_empty())
+                    .collect(),
+            ),
+            _ => None,
+        };
+        if texts.is_none() {
+            self.wrong.push(format!("{name} must be a list of texts."));
+        }
+        texts
+    }
+
     /// Says that the call cannot do without.
     pub fn miss(&mut self, name: &'static str) {
         self.missing.push(name);

@@ -33,7 +33,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use account::Account;
-use fields::Fields;
+pub use fields::Fields;
+pub use paging::portion;
 
 use crate::{
     profiles::{ErrorBody, Profile, Rule, Sample},
@@ -81,7 +82,7 @@ pub struct Wrong {
 }
 
 impl Wrong {
-    fn asked(message: impl Into<String>) -> Self {
+    pub fn asked(message: impl Into<String>) -> Self {
         Self {
             status: StatusCode::BAD_REQUEST,
             code: "BAD_REQUEST",
@@ -89,7 +90,7 @@ impl Wrong {
         }
     }
 
-    fn absent(message: impl Into<String>) -> Self {
+    pub fn absent(message: impl Into<String>) -> Self {
         Self {
             status: StatusCode::NOT_FOUND,
             code: "RESOURCE_NOT_FOUND",
@@ -98,7 +99,7 @@ impl Wrong {
     }
 
     /// What there is does not allow it.
-    fn conflict(message: impl Into<String>) -> Self {
+    pub fn conflict(message: impl Into<String>) -> Self {
         Self {
             status: StatusCode::CONFLICT,
             code: "CONFLICT",
@@ -114,7 +115,16 @@ impl Wrong {
         }
     }
 
-    fn unavailable(message: impl Into<String>) -> Self {
+    /// It cannot be done at this moment.
+    pub fn down(message: impl Into<String>) -> Self {
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            code: "UNAVAILABLE",
+            message: message.into(),
+        }
+    }
+
+    pub fn unavailable(message: impl Into<String>) -> Self {
         Self {
             status: StatusCode::NOT_IMPLEMENTED,
             code: "NOT_AVAILABLE",
@@ -137,12 +147,6 @@ impl Sandbox {
         let Some(sample) = call.rule.sample else {
             return Ok(json!({ "sandbox": true }));
         };
-        if sample == Sample::Webhooks {
-            // These would act on endpoints that are really there; a sample would pretend that they did.
-            return Err(Wrong::unavailable(
-                "Managing webhooks by key is not available in this version.",
-            ));
-        }
         let fields = if call.rule.method == Method::GET {
             Fields::of_query(call.query)
         } else {
@@ -207,6 +211,7 @@ fn subject(sample: Sample, call: &Call<'_>, fields: Fields, account: &mut Accoun
         Sample::GiftCards | Sample::TradeGiftCard | Sample::GiftCardTrades => {
             gift_cards::answer(sample, call, fields, account)
         }
+        // These act on endpoints that are really there, and never come here.
         Sample::Webhooks => Err(no_sample()),
     }
 }
@@ -225,7 +230,7 @@ pub fn failure(profile: &Profile) -> Response {
     refusal(profile.error_body, &wrong)
 }
 
-fn refusal(style: ErrorBody, wrong: &Wrong) -> Response {
+pub fn refusal(style: ErrorBody, wrong: &Wrong) -> Response {
     let Wrong {
         status,
         code,

@@ -16,6 +16,7 @@ use crate::{
         error::AppError,
         page::{Outcome, Submission},
     },
+    webhooks,
 };
 
 /// Leads to what was searched for. A form that is sent, since what is typed may be a whole key, which must not stand
@@ -30,6 +31,12 @@ pub async fn search(submission: Submission) -> Response {
             }
             if is_id(text, "req") {
                 return Ok(Outcome::Go(format!("/logs/{text}")));
+            }
+            if is_id(text, webhooks::types::ENDPOINT_ID) {
+                return Ok(Outcome::Go(format!("/webhooks/{text}")));
+            }
+            if is_id(text, webhooks::types::DELIVERY_ID) {
+                return Ok(Outcome::Go(format!("/logs/webhooks/{text}")));
             }
             if looks_like_a_key(text, &state.profile) {
                 let missing = || {

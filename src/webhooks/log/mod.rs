@@ -1,0 +1,4 @@
+//! What was delivered, and what was tried, as people look at it.
+
+pub mod page;
+pub mod store;
