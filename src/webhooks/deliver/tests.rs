@@ -20,7 +20,7 @@ use sqlx::FromRow;
 use standardwebhooks::Webhook;
 use tokio_util::sync::CancellationToken;
 
-use super::{replay, run_with_lease, store};
+use super::{replay, run_with_lease, store, upkeep};
 use crate::{
     db::{
         Db,
@@ -589,10 +589,10 @@ on_both_engines! {
             ).expect("counted");
             counts
         };
-        super::upkeep(&bench.app.state).await.expect("done");
+        upkeep(&bench.app.state).await.expect("done");
         assert_eq!(count().await, (4, 4, 3));
         bench.app.clock.advance(bench.app.state.config.webhook_retention + 1);
-        super::upkeep(&bench.app.state).await.expect("done");
+        upkeep(&bench.app.state).await.expect("done");
         assert_eq!(count().await, (1, 1, 0));
     }
 }
