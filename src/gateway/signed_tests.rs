@@ -50,7 +50,13 @@ pub struct Pair {
 impl Pair {
     /// One whose secret half Latchkey made.
     pub async fn shared(app: &TestApp, workspace: &str, label: &str) -> Self {
-        let created = ops::create_at_console(&app.state, workspace, &wanted(app, label), None)
+        Self::may(app, workspace, label, &SCOPES).await
+    }
+
+    /// The same, with other scopes.
+    pub async fn may(app: &TestApp, workspace: &str, label: &str, scopes: &[&str]) -> Self {
+        let wanted = app.wanted("test", label, scopes);
+        let created = ops::create_at_console(&app.state, workspace, &wanted, None)
             .await
             .expect("made");
         let secret = created.secret.expect("its secret half");
@@ -65,7 +71,7 @@ impl Pair {
     pub async fn private(app: &TestApp, workspace: &str, label: &str) -> Self {
         let public = SigningKey::from_bytes(&SEED).verifying_key();
         let public = BASE64_STANDARD.encode(public.as_bytes());
-        let wanted = wanted(app, label);
+        let wanted = app.wanted("test", label, &SCOPES);
         let created = ops::create_at_console(&app.state, workspace, &wanted, Some(&public))
             .await
             .expect("made");
@@ -97,9 +103,7 @@ impl Pair {
     }
 }
 
-fn wanted(app: &TestApp, label: &str) -> crate::keys::policy::NewKey {
-    app.wanted("test", label, &["transactions:read", "transactions:write"])
-}
+const SCOPES: [&str; 2] = ["transactions:read", "transactions:write"];
 
 pub fn request(sent: &Sent) -> Request<Body> {
     let uri = match &sent.query {

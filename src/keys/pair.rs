@@ -9,7 +9,7 @@ pub const OWN: &str = "own";
 /// The other one: Latchkey makes both halves.
 pub const MADE: &str = "made";
 
-/// What stands before the 32 bytes where a public key is written as SubjectPublicKeyInfo (RFC 8410 §4).
+/// What stands before the 32 bytes where a public key is written as `SubjectPublicKeyInfo` (RFC 8410 §4).
 const SPKI: [u8; 12] = [
     0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
 ];

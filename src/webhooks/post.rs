@@ -186,8 +186,7 @@ pub async fn test(Path(id): Path<String>, submission: Submission) -> Response {
                 "" => ops::TEST,
                 chosen => chosen,
             };
-            let delivery =
-                ops::send_sample(&form.state, form.viewer()?, &id, event_type).await?;
+            let delivery = ops::send_sample(&form.state, form.viewer()?, &id, event_type).await?;
             Ok(Outcome::Go(format!("/logs/webhooks/{delivery}?done=sent")))
         })
         .await

@@ -42,7 +42,9 @@ pub async fn endpoint_with_delivery(app: &TestApp, workspace: &str) -> (String, 
         ..EndpointRow::default()
     };
     let mut tx = app.state.db.begin().await.expect("a transaction");
-    store::insert_endpoint(&mut tx, &row).await.expect("inserted");
+    store::insert_endpoint(&mut tx, &row)
+        .await
+        .expect("inserted");
     let data = json!({});
     let delivery = outbox::enqueue_to(
         &mut tx,
@@ -111,7 +113,9 @@ impl Stage {
 
     async fn row(&self, id: &str) -> Option<EndpointRow> {
         let mut reader = self.app.state.db.read().await.expect("a connection");
-        store::endpoint(&mut reader, &self.acme, id).await.expect("read")
+        store::endpoint(&mut reader, &self.acme, id)
+            .await
+            .expect("read")
     }
 
     async fn delivery(&self, id: &str) -> DeliveryRow {
@@ -145,12 +149,25 @@ impl Stage {
         let now = self.app.clock.now();
         let mut tx = self.app.state.db.begin().await.expect("a transaction");
         let (env, data) = (Some("sandbox"), json!({ "n": 1 }));
-        outbox::enqueue_named(&mut tx, &self.app.state.rng, &self.acme, env, "transaction.completed", &data, now)
-            .await
-            .expect("enqueued");
+        outbox::enqueue_named(
+            &mut tx,
+            &self.app.state.rng,
+            &self.acme,
+            env,
+            "transaction.completed",
+            &data,
+            now,
+        )
+        .await
+        .expect("enqueued");
         tx.commit().await.expect("committed");
         let mut reader = self.app.state.db.read().await.expect("a connection");
-        let (id,): (String,) = crate::fetch_one!(&mut reader, (String,), "select max(id) from webhook_deliveries").expect("read");
+        let (id,): (String,) = crate::fetch_one!(
+            &mut reader,
+            (String,),
+            "select max(id) from webhook_deliveries"
+        )
+        .expect("read");
         id
     }
 

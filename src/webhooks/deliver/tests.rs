@@ -20,7 +20,7 @@ use sqlx::FromRow;
 use standardwebhooks::Webhook;
 use tokio_util::sync::CancellationToken;
 
-use super::{replay, run_with_lease, store};
+use super::{replay, run_with_lease, store, upkeep};
 use crate::{
     db::{
         Db,
