@@ -208,7 +208,11 @@ fn summary(action: &str, detail: &str) -> String {
         }
         "webhook.created" => format!("Set up the endpoint {}", text("origin")),
         "webhook.updated" if text("before") != text("origin") => {
-            format!("Moved an endpoint from {} to {}", text("before"), text("origin"))
+            format!(
+                "Moved an endpoint from {} to {}",
+                text("before"),
+                text("origin")
+            )
         }
         "webhook.updated" => format!(
             "Changed the endpoint {}: {}",
