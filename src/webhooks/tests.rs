@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::{
     log::store::{self as log, DeliveryRow},
-    outbox,
-    policy::MAX_ENDPOINTS,
+    ops, outbox,
+    policy::{self, MAX_ENDPOINTS},
     store::{self, EndpointRow, SecretRow},
     types::{Cause, DELIVERY_ID, DeliveryState, ENDPOINT_ID, EndpointState},
 };
