@@ -75,6 +75,11 @@ impl<T: Cached> SecretCache<T> {
         if self.0.unknown.get(&secret).is_some() {
             return Ok(None);
         }
+        // Rare, and large: every request would carry the room that it takes.
+        Box::pin(self.fill(db, secret)).await
+    }
+
+    async fn fill(&self, db: &Db, secret: SecretHash) -> Result<Option<Arc<T>>, DbError> {
         let guard = match self.0.known.get_value_or_guard_async(&secret).await {
             Ok(record) => return Ok(Some(record)),
             Err(guard) => guard,

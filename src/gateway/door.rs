@@ -143,11 +143,11 @@ pub async fn decide(state: &AppState, mut call: Call<'_>) -> Result<Decision, Co
             }
         }
         Ok(None) => take(state, &call, entry, now).await?,
-        Ok(Some(once)) => match state.nonces.take(&state.db, once, now).await {
+        Ok(Some(once)) => match Box::pin(state.nonces.take(&state.db, once, now)).await {
             Ok(()) => {
                 let decision = take(state, &call, entry, now).await?;
                 if decision.verdict != Verdict::Allowed {
-                    state.nonces.give_back(&state.db, once, now).await;
+                    Box::pin(state.nonces.give_back(&state.db, once, now)).await;
                 }
                 decision
             }
@@ -202,7 +202,8 @@ async fn take(
     };
     let amount = call.moves.amount.as_ref().ok().and_then(Option::as_ref);
     let reserved = match amount {
-        Some(amount) => reserve(state, call, amount, entry, now)
+        // Boxed, as are the rare and large steps elsewhere: every request would carry the room that they take.
+        Some(amount) => Box::pin(reserve(state, call, amount, entry, now))
             .await
             .map_err(unavailable)?,
         None => Ok((None, entry)),
@@ -223,8 +224,7 @@ async fn take(
     };
     let reservation = match (reserving, amount) {
         (Some(reserving), Some(amount)) => Some(
-            entry
-                .reserve(state, reserving, amount)
+            Box::pin(entry.reserve(state, reserving, amount))
                 .await
                 .map_err(unavailable)?,
         ),

@@ -148,7 +148,7 @@ impl Entry {
             return Ok(());
         };
         let row = RequestRow { status, ..row };
-        settle(&state, held, outcome, row, place)
+        Box::pin(settle(&state, held, outcome, row, place))
             .await
             .map_err(|_| Code::Unavailable)
     }

@@ -129,7 +129,7 @@ async fn pass(
     let staged = lab.filter(|_| door::would_pass(state, &call, state.clock.now()));
     match (staged, rule) {
         (Some(lab), Some(_)) if lab != Lab::Slow => {
-            return stage(state, lab, call).await;
+            return Box::pin(stage(state, lab, call)).await;
         }
         _ => {}
     }
@@ -173,9 +173,11 @@ async fn pass(
                     ..identity(&key)
                 },
             };
-            served(state, base, onward).await
+            Box::pin(served(state, base, onward)).await
         }
-        Some(Upstream::Sandbox) | None => sampled(state, &key, rule, request, body).await?,
+        Some(Upstream::Sandbox) | None => {
+            Box::pin(sampled(state, &key, rule, request, body)).await?
+        }
     };
     entry
         .settle(outcome, response.status().as_u16())

@@ -174,7 +174,7 @@ impl Buffer {
             Ok(place) => Ok(Place(place)),
             Err(TrySendError::Closed(_)) => Err(Full),
             Err(TrySendError::Full(rows)) => {
-                let place = tokio::time::timeout(PATIENCE, rows.reserve_owned()).await;
+                let place = Box::pin(tokio::time::timeout(PATIENCE, rows.reserve_owned())).await;
                 place.ok().and_then(Result::ok).map(Place).ok_or(Full)
             }
         }

@@ -102,7 +102,7 @@ impl Limiter {
     pub async fn charge(&self, subject: Subject<'_>, now: Millis) -> Result<Option<Left>, Refused> {
         if let Some(shared) = &self.0.shared
             && !subject.rates.is_empty()
-            && let Some(outcome) = shared.charge(subject, now).await
+            && let Some(outcome) = Box::pin(shared.charge(subject, now)).await
         {
             return outcome;
         }
@@ -113,7 +113,7 @@ impl Limiter {
     pub async fn left(&self, subject: Subject<'_>, now: Millis) -> Option<Left> {
         if let Some(shared) = &self.0.shared
             && !subject.rates.is_empty()
-            && let Some(left) = shared.left(subject, now).await
+            && let Some(left) = Box::pin(shared.left(subject, now)).await
         {
             return left;
         }
