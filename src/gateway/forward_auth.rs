@@ -108,12 +108,11 @@ async fn judge(
         Refusal::new(code, unknown_in_words(code, request, &form, profile))
     };
     let signed = signer_of(state, Door::ForwardAuth, request).await?;
-    let key = match &signed {
-        Some((_, key)) => key.clone(),
-        None => {
-            let text = credential::find(&request.headers, &form, places).map_err(unknown)?;
-            door::recognise(state, text).await.map_err(unknown)?
-        }
+    let key = if let Some((_, key)) = &signed {
+        key.clone()
+    } else {
+        let text = credential::find(&request.headers, &form, places).map_err(unknown)?;
+        door::recognise(state, text).await.map_err(unknown)?
     };
     let proof = signed.as_ref().map(|(signed, key)| {
         let authority = address::authority(request, &state.config);

@@ -79,13 +79,12 @@ async fn pass(
         door::count(Door::Gateway, Verdict::Denied(code));
         Refusal::new(code, unknown_in_words(code, request, &form, profile))
     };
-    let (text, key) = match &signed {
-        Some((signed, key)) => (signed.key_id(), key.clone()),
-        None => {
-            let text =
-                credential::find(&request.headers, &form, &profile.credential).map_err(unknown)?;
-            (text, door::recognise(state, text).await.map_err(unknown)?)
-        }
+    let (text, key) = if let Some((signed, key)) = &signed {
+        (signed.key_id(), key.clone())
+    } else {
+        let text =
+            credential::find(&request.headers, &form, &profile.credential).map_err(unknown)?;
+        (text, door::recognise(state, text).await.map_err(unknown)?)
     };
     let proof = signed.as_ref().map(|(signed, key)| {
         let authority = address::authority(request, &state.config);
