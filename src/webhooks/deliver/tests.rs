@@ -361,6 +361,7 @@ on_both_engines! {
         bench.events(1).await;
         let rows = bench.until(&endpoint, |row| row.attempts == 1).await;
         assert_eq!((rows[0].state.as_str(), rows[0].last_status), ("waiting", Some(500)));
+        assert_eq!(rows[0].last_error, None);
         let wait = rows[0].due_at.expect("another try") - now;
         assert!((4 * SECOND..=6 * SECOND).contains(&wait), "{wait}");
         assert_eq!(bench.state_of(&endpoint).await, ("enabled".to_owned(), Some(now)));
