@@ -171,15 +171,12 @@ async fn round(worker: &Arc<Worker>, runs: &mut JoinSet<()>) -> Result<(), DbErr
             .into_iter()
             .partition(|delivery| delivery.endpoint_id == endpoint.id);
         claimed = others;
-        let mut held = Held {
+        let held = Held {
             worker: worker.clone(),
             endpoint_id: endpoint.id.clone(),
             prompt: false,
         };
-        runs.spawn(async move {
-            let its: Vec<Claimed> = its;
-            held.prompt = run::run(&held.worker, &held.endpoint_id, its, share.width).await;
-        });
+        runs.spawn(held.send(its, share.width));
     }
     Ok(())
 }
@@ -236,6 +233,14 @@ struct Held {
     worker: Arc<Worker>,
     endpoint_id: String,
     prompt: bool,
+}
+
+impl Held {
+    async fn send(mut self, claimed: Vec<Claimed>, width: usize) {
+        // On the heap, since there are many and each holds up to four requests.
+        let sending = Box::pin(run::run(&self.worker, &self.endpoint_id, claimed, width));
+        self.prompt = sending.await;
+    }
 }
 
 impl Drop for Held {
