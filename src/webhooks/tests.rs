@@ -297,20 +297,20 @@ on_both_engines! {
         let path = format!("/webhooks/{id}/edit");
         let basis = async || policy::basis(&stage.row(&id).await.expect("there"));
         let b = basis().await;
-        let reply = stage.post(&path, &[("sent", "1"), ("basis", &b), ("url", URL), ("events", "*"), ("without", "x-a"), ("headers", "x-c: 3")]).await;
+        let reply = stage.post(&path, &[("filled", "1"), ("basis", &b), ("url", URL), ("events", "*"), ("without", "x-a"), ("headers", "x-c: 3")]).await;
         assert_eq!(reply.location(), format!("/webhooks/{id}?done=changed"), "{}", reply.body);
         let row = stage.row(&id).await.expect("there");
         assert_eq!(row.events(), ["*"]);
         assert_eq!(ops::header_names(&stage.app.state, &row).expect("open"), ["x-b", "x-c"]);
 
         // Another form stood on what was there before.
-        let stale = stage.post(&path, &[("sent", "1"), ("basis", &b), ("url", URL), ("events", "key.revoked")]).await;
+        let stale = stage.post(&path, &[("filled", "1"), ("basis", &b), ("url", URL), ("events", "key.revoked")]).await;
         assert_eq!(stale.status, StatusCode::CONFLICT);
         assert!(stale.body.contains("Someone changed this endpoint"));
 
         let b = basis().await;
         let elsewhere = "https://elsewhere.example.com/";
-        let fields = [("sent", "1"), ("basis", b.as_str()), ("url", elsewhere), ("events", "*")];
+        let fields = [("filled", "1"), ("basis", b.as_str()), ("url", elsewhere), ("events", "*")];
         let asked = stage.post(&path, &fields).await;
         assert_eq!(asked.status, StatusCode::OK);
         assert!(asked.body.contains("Another address needs your confirmation"));
