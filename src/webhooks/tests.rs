@@ -92,6 +92,7 @@ impl Stage {
         let mark = self.mark();
         let mut all = vec![
             ("draft", mark.as_str()),
+            ("filled", "1"),
             ("environment", "sandbox"),
             ("url", URL),
             ("events", "key.created"),
@@ -530,7 +531,7 @@ on_both_engines! {
         tx.commit().await.expect("committed");
         let page = stage.app.get(&format!("/logs/webhooks/{delivery}"), Some(&stage.developer)).await;
         assert_eq!(page.status, StatusCode::OK);
-        for words in ["Try 1", "Try 2", "Try 3", "500", "200", "Timeout after 15 s", "webhook-id: evt_1", "&lt;script>alert(1)", "&lt;b>nginx"] {
+        for words in ["Try 1", "Try 2", "Try 3", "500", "200", "Timeout after 15 s", "webhook-id</span>: evt_1", "&lt;script>alert(1)", "&lt;b>nginx"] {
             assert!(page.body.contains(words) || page.body.contains(&words.replace('>', "&gt;")), "{words} in {}", page.body);
         }
         assert!(!page.body.contains("<script>alert"), "what was answered is inert");
