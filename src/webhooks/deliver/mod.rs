@@ -8,6 +8,8 @@
 //! claims that much. Each endpoint's run then sends (`Claimed` → `Prepared` → `Sent`), and one writer settles what all runs
 //! bring, many in a transaction: a database that writes one at a time would otherwise be what deliveries wait for.
 
+#[cfg(test)]
+mod crash_tests;
 pub mod replay;
 mod run;
 mod settle;
@@ -169,13 +171,12 @@ async fn round(worker: &Arc<Worker>, runs: &mut JoinSet<()>) -> Result<(), DbErr
             .into_iter()
             .partition(|delivery| delivery.endpoint_id == endpoint.id);
         claimed = others;
-        let (worker, id) = (worker.clone(), endpoint.id.clone());
-        runs.spawn(async move {
-            let its: Vec<Claimed> = its;
-            let prompt = run::run(&worker, &id, its, share.width).await;
-            worker.slots().end(&id, prompt);
-            worker.ended.notify_one();
-        });
+        let held = Held {
+            worker: worker.clone(),
+            endpoint_id: endpoint.id.clone(),
+            prompt: false,
+        };
+        runs.spawn(held.send(its, share.width));
     }
     Ok(())
 }
@@ -225,6 +226,28 @@ async fn claim(
     }
     tx.commit().await?;
     Ok(claimed)
+}
+
+/// What a run has in hand; given back however it ends.
+struct Held {
+    worker: Arc<Worker>,
+    endpoint_id: String,
+    prompt: bool,
+}
+
+impl Held {
+    async fn send(mut self, claimed: Vec<Claimed>, width: usize) {
+        // On the heap, since there are many and each holds up to four requests.
+        let sending = Box::pin(run::run(&self.worker, &self.endpoint_id, claimed, width));
+        self.prompt = sending.await;
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.worker.slots().end(&self.endpoint_id, self.prompt);
+        self.worker.ended.notify_one();
+    }
 }
 
 impl Worker {

@@ -66,7 +66,7 @@ struct Prepared<'a> {
 /// not begun is given back.
 pub async fn run(worker: &Worker, endpoint_id: &str, claimed: Vec<Claimed>, width: usize) -> bool {
     if claimed.is_empty() {
-        return true;
+        return false;
     }
     let endpoint = match load(worker, endpoint_id).await {
         Ok(Some(endpoint)) => endpoint,
