@@ -1,6 +1,6 @@
 // Webhooks from the first form to a replay, against the receiver that the demo brings along.
 import type { APIResponse, Browser } from "@playwright/test";
-import { done, expect, maker, type Page, password, press, send, test, unique } from "../support";
+import { done, expect, maker, makeKey, type Page, password, press, send, test, unique } from "../support";
 
 /** A receiver of its own, which takes what comes until it is told to fail. */
 const receiver = (portal: string) => {
@@ -14,7 +14,6 @@ async function fails(page: Page, name: string, on: boolean): Promise<APIResponse
 
 /** Sets an endpoint up as a person does; gives its id and secret. */
 async function setUp(page: Page, url: string, label: string) {
-  await page.goto("/webhooks?env=sandbox");
   await page.goto("/webhooks/new?env=sandbox");
   await page.getByLabel("URL").fill(url);
   await page.getByLabel("Description").fill(label);
@@ -55,18 +54,16 @@ async function story(page: Page, portal: string) {
 
   // One that fails, with what the server answered in the log.
   await fails(page, mine.name, true);
-  await page.goto(`${home}/test`);
-  await page.getByLabel("Event", { exact: true }).selectOption("transaction.completed");
-  await press(page, "Send event");
-  await expect(page).toHaveURL(/\/logs\/webhooks\/dlv_/);
+  await makeKey(page);
+  const mineOnly = `/logs/webhooks?env=sandbox&endpoint=${home.split("/").pop()}&type=key.created`;
+  await page.goto(mineOnly);
+  const failed = (await page.getByRole("table", { name: "Deliveries" }).getByRole("link").first().getAttribute("href"))!;
+  await page.goto(failed);
   await settled(page, /500/);
-  await expect(page.getByText("told to fail")).toBeVisible();
+  await expect(page.getByText("told to fail").first()).toBeVisible();
   await expect(page.getByText("webhook-signature:").first()).toBeVisible();
-  const failed = new URL(page.url()).pathname;
   await page.goto(home);
   await expect(page.getByText("Failing", { exact: true })).toBeVisible();
-  await page.goto(`/logs/webhooks?env=sandbox&type=transaction.completed`);
-  await expect(page.getByRole("table", { name: "Deliveries" }).locator(`a[href="${failed}"]`)).toHaveCount(1);
 
   // Mended and sent again, with the id that it had.
   await fails(page, mine.name, false);
@@ -75,19 +72,15 @@ async function story(page: Page, portal: string) {
   await press(page, "Replay");
   await settled(page, /Delivered/);
   await page.goto(mine.page);
-  await expect(page.getByText(id)).toHaveCount(2);
+  expect(await page.getByText(id).count()).toBeGreaterThan(1);
+  await page.goto(home);
+  await expect(page.getByText("Healthy", { exact: true })).toBeVisible();
 
   // Off, missed, on again, and what was missed sent.
   await page.goto(`${home}/disable`);
   await press(page, "Disable endpoint");
   await expect(page.getByText("Disabled", { exact: true })).toBeVisible();
-  await page.goto("/keys/new?env=sandbox");
-  const key = unique("While it was off");
-  await page.getByLabel("Label", { exact: true }).fill(key);
-  await page.getByLabel("customers:read", { exact: true }).check();
-  await page.getByLabel("Password").fill(password);
-  await press(page, "Create key");
-  await done(page);
+  const { label: key } = await makeKey(page);
   await page.goto(home);
   await expect(page.getByText(/1 event failed or was missed/)).toBeVisible();
   await page.goto(`${home}/enable`);

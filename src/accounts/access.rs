@@ -187,8 +187,6 @@ pub const ROUTES: &[Route] = &[
     post("/webhooks/{id}/enable", STOP_WEBHOOKS),
     get("/webhooks/{id}/disable", STOP_WEBHOOKS),
     post("/webhooks/{id}/disable", STOP_WEBHOOKS),
-    get("/webhooks/{id}/remove", STOP_WEBHOOKS),
-    post("/webhooks/{id}/remove", STOP_WEBHOOKS),
     get("/webhooks/{id}/test", MAKE_WEBHOOKS),
     post("/webhooks/{id}/test", MAKE_WEBHOOKS),
     get("/webhooks/{id}/replay", MAKE_WEBHOOKS),
@@ -197,6 +195,9 @@ pub const ROUTES: &[Route] = &[
     get("/logs/webhooks", READ_WEBHOOKS),
     get("/logs/webhooks/{id}", READ_WEBHOOKS),
     post("/logs/webhooks/{id}/replay", MAKE_WEBHOOKS),
+    // After all else that is asked of an endpoint, as it is gone then.
+    get("/webhooks/{id}/remove", STOP_WEBHOOKS),
+    post("/webhooks/{id}/remove", STOP_WEBHOOKS),
     get("/logs", READ_KEYS),
     get("/logs/{id}", READ_KEYS),
     get("/audit", READ_AUDIT),

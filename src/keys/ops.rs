@@ -1,5 +1,7 @@
 //! What can be done with keys: one function per operation, one transaction each, audit and outbox inside it.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -1136,7 +1138,8 @@ pub async fn set_meta(
         state,
         &key,
         EventType::KeyUpdated,
-        json!({ "meta": meta }),
+        // As verify gives it.
+        json!({ "meta": meta.iter().cloned().collect::<BTreeMap<_, _>>() }),
     )
     .await?;
     tx.commit().await?;

@@ -92,6 +92,7 @@ impl Stage {
         let mark = self.mark();
         let mut all = vec![
             ("draft", mark.as_str()),
+            ("filled", "1"),
             ("environment", "sandbox"),
             ("url", URL),
             ("events", "key.created"),
@@ -297,20 +298,20 @@ on_both_engines! {
         let path = format!("/webhooks/{id}/edit");
         let basis = async || crate::webhooks::policy::basis(&stage.row(&id).await.expect("there"));
         let b = basis().await;
-        let reply = stage.post(&path, &[("sent", "1"), ("basis", &b), ("url", URL), ("events", "*"), ("without", "x-a"), ("headers", "x-c: 3")]).await;
+        let reply = stage.post(&path, &[("filled", "1"), ("basis", &b), ("url", URL), ("events", "*"), ("without", "x-a"), ("headers", "x-c: 3")]).await;
         assert_eq!(reply.location(), format!("/webhooks/{id}?done=changed"), "{}", reply.body);
         let row = stage.row(&id).await.expect("there");
         assert_eq!(row.events(), ["*"]);
         assert_eq!(crate::webhooks::ops::header_names(&stage.app.state, &row).expect("open"), ["x-b", "x-c"]);
 
         // Another form stood on what was there before.
-        let stale = stage.post(&path, &[("sent", "1"), ("basis", &b), ("url", URL), ("events", "key.revoked")]).await;
+        let stale = stage.post(&path, &[("filled", "1"), ("basis", &b), ("url", URL), ("events", "key.revoked")]).await;
         assert_eq!(stale.status, StatusCode::CONFLICT);
         assert!(stale.body.contains("Someone changed this endpoint"));
 
         let b = basis().await;
         let elsewhere = "https://elsewhere.example.com/";
-        let fields = [("sent", "1"), ("basis", b.as_str()), ("url", elsewhere), ("events", "*")];
+        let fields = [("filled", "1"), ("basis", b.as_str()), ("url", elsewhere), ("events", "*")];
         let asked = stage.post(&path, &fields).await;
         assert_eq!(asked.status, StatusCode::OK);
         assert!(asked.body.contains("Another address needs your confirmation"));
@@ -530,7 +531,7 @@ on_both_engines! {
         tx.commit().await.expect("committed");
         let page = stage.app.get(&format!("/logs/webhooks/{delivery}"), Some(&stage.developer)).await;
         assert_eq!(page.status, StatusCode::OK);
-        for words in ["Try 1", "Try 2", "Try 3", "500", "200", "Timeout after 15 s", "webhook-id: evt_1", "&lt;script>alert(1)", "&lt;b>nginx"] {
+        for words in ["Try 1", "Try 2", "Try 3", "500", "200", "Timeout after 15 s", "webhook-id</span>: evt_1", "&lt;script>alert(1)", "&lt;b>nginx"] {
             assert!(page.body.contains(words) || page.body.contains(&words.replace('>', "&gt;")), "{words} in {}", page.body);
         }
         assert!(!page.body.contains("<script>alert"), "what was answered is inert");

@@ -167,15 +167,14 @@ pub fn events_in_words(events: &[String]) -> String {
     match events {
         [one] if one == ALL => "All events".to_owned(),
         [one] => one.clone(),
-        [one, rest @ ..] => format!("{one} +{}", rest.len()),
-        [] => "No events".to_owned(),
+        types => format!("{} types", types.len()),
     }
 }
 
 pub fn delivery_badge(state: DeliveryState, attempts: i64) -> (Tone, Shape, &'static str) {
     match state {
         DeliveryState::Waiting if attempts == 0 => (Tone::Info, Shape::Clock, "Waiting"),
-        DeliveryState::Waiting => (Tone::Warning, Shape::Clock, "Tried again"),
+        DeliveryState::Waiting => (Tone::Warning, Shape::Clock, "Retrying"),
         DeliveryState::Delivered => (Tone::Success, Shape::Check, "Delivered"),
         DeliveryState::Failed => (Tone::Danger, Shape::Times, "Failed"),
         DeliveryState::Missed => (Tone::Neutral, Shape::Dashed, "Missed"),
@@ -186,7 +185,7 @@ pub fn delivery_badge(state: DeliveryState, attempts: i64) -> (Tone, Shape, &'st
 /// What a state means, as a filter offers it.
 pub const fn delivery_word(state: DeliveryState) -> &'static str {
     match state {
-        DeliveryState::Waiting => "Waiting or tried again",
+        DeliveryState::Waiting => "Waiting or retrying",
         DeliveryState::Delivered => "Delivered",
         DeliveryState::Failed => "Failed",
         DeliveryState::Missed => "Missed",

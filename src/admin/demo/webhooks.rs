@@ -7,6 +7,7 @@ use super::store::{self, PastTry, Standing, Untried};
 use crate::{
     accounts::Viewer,
     db::Tx,
+    profiles::{Environment, Profile},
     server::{
         clock::{DAY, HOUR, MINUTE, Millis, SECOND},
         error::AppError,
@@ -51,9 +52,16 @@ const SCHEDULE: [Millis; 10] = [
     4535 * MINUTE,
 ];
 
+/// Where both are at home: where real things happen, as far as there is such a place.
+fn home(profile: &Profile) -> Option<&Environment> {
+    let environments = &profile.environments;
+    let live = environments.iter().find(|environment| environment.live);
+    live.or(environments.first())
+}
+
 /// Sets both up.
 pub async fn set_up(past: &AppState, ada: &Viewer) -> Result<(), AppError> {
-    let Some(environment) = past.profile.environments.first() else {
+    let Some(environment) = home(&past.profile) else {
         return Ok(());
     };
     let told = TOLD
@@ -99,7 +107,7 @@ pub async fn set_up(past: &AppState, ada: &Viewer) -> Result<(), AppError> {
 
 /// A week of events of the platform, and what became of all that was to be delivered.
 pub async fn history(state: &AppState, workspace_id: &str, now: Millis) -> Result<(), AppError> {
-    let Some(environment) = state.profile.environments.first() else {
+    let Some(environment) = home(&state.profile) else {
         return Ok(());
     };
     let mut tx = state.db.begin().await?;
@@ -172,7 +180,7 @@ async fn tell(
             .map(|after| Answer {
                 after: *after,
                 status: None,
-                error: Some("the host's name could not be resolved"),
+                error: Some("the name could not be resolved"),
                 body: None,
             })
             .collect()

@@ -36,7 +36,7 @@ fn field(answer: &Answer, name: &str, stored: &str) -> FieldState {
 
 /// Whether the form comes back as it was sent.
 fn sent(answer: &Answer) -> bool {
-    !answer.value("sent").is_empty()
+    !answer.value("filled").is_empty()
 }
 
 /// A form that comes back in its own address asks anew; nothing keeps it on the way.
@@ -61,7 +61,7 @@ fn fields(
         }
     });
     let place = view! {
-        <input type="hidden" name="sent" value="1" />
+        <input type="hidden" name="filled" value="1" />
         <Field
             label="URL"
             name="url"

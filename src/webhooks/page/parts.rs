@@ -7,7 +7,7 @@ use crate::{
     frame::Here,
     ui::{
         badge::Badge,
-        chart::Sparkline,
+        chart::{Meaning, Sparkline},
         table::{Column, Row, Slot, Table},
         time::{ExactTime, RelativeTime, relative, zone_word},
     },
@@ -15,7 +15,7 @@ use crate::{
     webhooks::{
         log::store::DeliveryRow,
         types::DeliveryState,
-        view::{Health, came_to, delivery_badge, whole},
+        view::{Health, delivery_badge, whole},
     },
 };
 
@@ -33,9 +33,14 @@ pub(super) fn sparkline(health: &Health) -> AnyView {
         .zip(&health.failed)
         .map(|(came, failed)| (came + failed) as f64)
         .collect();
+    let meaning = if health.is_failing() {
+        Meaning::Failed
+    } else {
+        Meaning::Allowed
+    };
     view! {
         <span class="inline-flex items-center gap-2">
-            <Sparkline title="Tries in the last 24 hours, by hour" points=points />
+            <Sparkline title="Tries in the last 24 hours, by hour" points=points meaning=meaning />
             <span class="tabular-nums">{whole(health.tries())}</span>
         </span>
     }
@@ -82,7 +87,7 @@ pub fn deliveries_table(here: &Here, rows: &[DeliveryRow], listed: Listed) -> An
                 view! { <Badge tone=tone shape=shape word=word /> }.into_any(),
                 view! { <span class="font-mono text-mono wrap-anywhere">{event}</span> }.into_any(),
                 row.attempts.to_string().into_any(),
-                view! { <span class="wrap-anywhere">{answered(row)}</span> }.into_any(),
+                answered(row).into_any(),
                 next(row, here).into_any(),
             ];
             if all {
@@ -101,13 +106,12 @@ pub fn deliveries_table(here: &Here, rows: &[DeliveryRow], listed: Listed) -> An
     view! { <Table caption="Deliveries" columns=columns rows=rows /> }.into_any()
 }
 
-/// What the last try came to.
-pub fn answered(row: &DeliveryRow) -> String {
-    match came_to(row.last_status, row.last_error.as_deref()) {
-        Some(why) => why,
-        None => row
-            .last_status
-            .map_or_else(|| "\u{2013}".to_owned(), |status| status.to_string()),
+/// What the last try was answered, in a word; why there was no answer stands with the delivery.
+fn answered(row: &DeliveryRow) -> String {
+    match (row.last_status, &row.last_error) {
+        (Some(status), _) => status.to_string(),
+        (None, Some(_)) => "No answer".to_owned(),
+        (None, None) => "\u{2013}".to_owned(),
     }
 }
 

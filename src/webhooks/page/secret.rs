@@ -46,7 +46,7 @@ fn moment(subject: &Subject, secret: &str) -> AnyView {
         head(subject, "Signing secret"),
         view! {
             <SecretPanel
-                title="Copy the signing secret now"
+                title="Copy the secret now"
                 key_label=subject.name()
                 env=word
                 live=environment.is_none_or(|environment| environment.live)
