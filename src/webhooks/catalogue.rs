@@ -53,9 +53,10 @@ impl EventKind {
             let at = error.instance_path().to_string();
             // The message quotes what it refuses, which may be long.
             let what: String = error.to_string().chars().take(200).collect();
-            match at.is_empty() {
-                true => what,
-                false => format!("{at}: {what}"),
+            if at.is_empty() {
+                what
+            } else {
+                format!("{at}: {what}")
             }
         })
     }
@@ -95,11 +96,12 @@ pub fn is_name(id: &str) -> bool {
         })
 }
 
-static OWN: LazyLock<Vec<EventKind>> = LazyLock::new(|| EventType::ALL.iter().map(own).collect());
+static OWN: LazyLock<Vec<EventKind>> =
+    LazyLock::new(|| EventType::ALL.into_iter().map(own).collect());
 
 /// The kind, with its properties as (name, schema, example); the others of its group come first. All are required but those
 /// whose name ends in `?`.
-fn own(event: &EventType) -> EventKind {
+fn own(event: EventType) -> EventKind {
     let text = || json!({ "type": "string" });
     let maybe_time = || json!({ "type": ["string", "null"], "format": "date-time" });
     let key = || {

@@ -7,7 +7,6 @@ use axum::{
 use serde_json::{Value, json};
 
 use crate::{
-    db::testing::TestDb,
     on_both_engines,
     server::testing::{Reply, TestApp},
 };

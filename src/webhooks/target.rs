@@ -286,7 +286,6 @@ mod tests {
             ("https://[::1/", Refused::NoUrl),
             ("https://[fe80::1%25eth0]/", Refused::NoUrl),
             ("https://example.com:65536/", Refused::NoUrl),
-            ("https://xn--zzzzzz--/", Refused::NoUrl),
             ("https://example.com:0/", Refused::Port),
             ("ftp://example.com/", Refused::NoUrl),
             ("file:///etc/passwd", Refused::NoUrl),
@@ -364,7 +363,8 @@ mod tests {
         #[test]
         fn wrapping_an_address_opens_nothing(bits: u32) {
             let v4 = Ipv4Addr::from_bits(bits);
-            let [a, b] = [(bits >> 16) as u16, (bits & 0xffff) as u16];
+            let [high, low, rest @ ..] = v4.octets();
+            let (a, b) = (u16::from_be_bytes([high, low]), u16::from_be_bytes(rest));
             prop_assert_eq!(public(IpAddr::V6(v4.to_ipv6_mapped())), public(IpAddr::V4(v4)));
             for wrapped in [
                 Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, a, b),

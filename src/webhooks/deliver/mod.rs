@@ -171,12 +171,14 @@ async fn round(worker: &Arc<Worker>, runs: &mut JoinSet<()>) -> Result<(), DbErr
             .into_iter()
             .partition(|delivery| delivery.endpoint_id == endpoint.id);
         claimed = others;
-        let (worker, id) = (worker.clone(), endpoint.id.clone());
+        let mut held = Held {
+            worker: worker.clone(),
+            endpoint_id: endpoint.id.clone(),
+            prompt: false,
+        };
         runs.spawn(async move {
             let its: Vec<Claimed> = its;
-            let prompt = run::run(&worker, &id, its, share.width).await;
-            worker.slots().end(&id, prompt);
-            worker.ended.notify_one();
+            held.prompt = run::run(&held.worker, &held.endpoint_id, its, share.width).await;
         });
     }
     Ok(())
@@ -227,6 +229,20 @@ async fn claim(
     }
     tx.commit().await?;
     Ok(claimed)
+}
+
+/// What a run has in hand; given back however it ends.
+struct Held {
+    worker: Arc<Worker>,
+    endpoint_id: String,
+    prompt: bool,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.worker.slots().end(&self.endpoint_id, self.prompt);
+        self.worker.ended.notify_one();
+    }
 }
 
 impl Worker {

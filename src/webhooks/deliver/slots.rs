@@ -13,6 +13,8 @@ use std::{
 pub const QUICK: Duration = Duration::from_secs(1);
 /// Prompt endpoints that are delivered to at once; each has up to [`WIDTH`] tries going on.
 const PROMPT: usize = 48;
+/// Endpoints of which nothing is known yet that are tried at once, each with one try.
+const UNKNOWN: usize = 24;
 /// Tries to slow endpoints that go on at once.
 const SLOW: usize = 96;
 /// Tries of one endpoint at once.
@@ -51,6 +53,7 @@ struct Endpoint {
 pub struct Slots {
     endpoints: HashMap<String, Endpoint>,
     prompt_runs: usize,
+    unknown_runs: usize,
     slow_tries: usize,
     all_tries: usize,
 }
@@ -82,21 +85,26 @@ impl Slots {
 
     fn share(&self, pace: Pace) -> Option<Share> {
         let width = match pace {
-            Pace::Unknown if self.prompt_runs < PROMPT => 1,
+            Pace::Unknown if self.unknown_runs < UNKNOWN => 1,
             Pace::Prompt if self.prompt_runs < PROMPT => WIDTH,
             Pace::Slow if self.slow_tries + WIDTH <= SLOW / 2 => WIDTH,
             Pace::Slow if self.slow_tries < SLOW => 1,
             _ => return None,
         };
-        let batch = if pace == Pace::Prompt { BATCH } else { width };
-        (self.all_tries + width <= ALL).then_some(Share { batch, width })
+        // Room for the prompt is left by the others.
+        let (batch, room) = match pace {
+            Pace::Prompt => (BATCH, ALL),
+            Pace::Unknown | Pace::Slow => (width, ALL - PROMPT * WIDTH),
+        };
+        (self.all_tries + width <= room).then_some(Share { batch, width })
     }
 
     fn begin(&mut self, id: &str, pace: Pace, width: usize, now: Instant) {
         self.all_tries += width;
         match pace {
             Pace::Slow => self.slow_tries += width,
-            Pace::Prompt | Pace::Unknown => self.prompt_runs += 1,
+            Pace::Prompt => self.prompt_runs += 1,
+            Pace::Unknown => self.unknown_runs += 1,
         }
         if self.endpoints.len() >= REMEMBERED {
             self.endpoints
@@ -112,14 +120,19 @@ impl Slots {
 
     /// One of its tries goes on for long: what it has in hand counts as slow from now on.
     pub fn turned_slow(&mut self, id: &str) {
-        if let Some(endpoint) = self.endpoints.get_mut(id)
-            && endpoint.pace != Pace::Slow
-            && let Some(width) = endpoint.running
-        {
-            endpoint.pace = Pace::Slow;
-            self.prompt_runs -= 1;
-            self.slow_tries += width;
+        let Some(endpoint) = self.endpoints.get_mut(id) else {
+            return;
+        };
+        let Some(width) = endpoint.running else {
+            return;
+        };
+        match endpoint.pace {
+            Pace::Slow => return,
+            Pace::Prompt => self.prompt_runs -= 1,
+            Pace::Unknown => self.unknown_runs -= 1,
         }
+        endpoint.pace = Pace::Slow;
+        self.slow_tries += width;
     }
 
     /// It has nothing in hand any more. `prompt`: it answered something, and all of it within [`QUICK`].
@@ -133,7 +146,8 @@ impl Slots {
         self.all_tries -= width;
         match endpoint.pace {
             Pace::Slow => self.slow_tries -= width,
-            Pace::Prompt | Pace::Unknown => self.prompt_runs -= 1,
+            Pace::Prompt => self.prompt_runs -= 1,
+            Pace::Unknown => self.unknown_runs -= 1,
         }
         if prompt {
             endpoint.pace = Pace::Prompt;
@@ -156,39 +170,39 @@ mod tests {
     }
 
     #[test]
-    fn however_many_hang_the_prompt_ones_are_served() {
+    fn however_many_hang_the_prompt_ones_are_served_at_every_moment() {
         let mut slots = Slots::default();
         let now = Instant::now();
         let (hanging, prompt) = (names(1000, "h"), names(20, "p"));
+        for (id, _) in slots.choose(&refs(&prompt), now) {
+            slots.end(id, true);
+        }
         let due: Vec<&str> = refs(&hanging).into_iter().chain(refs(&prompt)).collect();
-        // A second at a time: whoever hangs turns slow, whoever answers ends.
-        for second in 0..30 {
-            let now = now + Duration::from_secs(second);
-            for (id, _) in slots.choose(&due, now) {
+        // A second at a time, in which whoever hangs turns slow, and none of them ever ends.
+        for second in 0..60 {
+            let chosen = slots.choose(&due, now + Duration::from_secs(second));
+            let mut served = 0;
+            for (id, share) in chosen {
                 if id.starts_with('h') {
                     slots.turned_slow(id);
                 } else {
+                    served += 1;
+                    assert_eq!((share.batch, share.width), (BATCH, WIDTH));
                     slots.end(id, true);
                 }
             }
+            assert_eq!(served, prompt.len(), "second {second}");
         }
         assert!(slots.all_tries <= ALL);
-        let served = slots.choose(&refs(&prompt), now);
-        assert_eq!(served.len(), prompt.len());
-        assert!(
-            served
-                .iter()
-                .all(|(_, share)| share.width == WIDTH && share.batch == BATCH)
-        );
     }
 
     #[test]
     fn nobody_has_two_shares_and_whoever_waited_longest_is_first() {
         let mut slots = Slots::default();
         let now = Instant::now();
-        let all = names(PROMPT + 10, "e");
+        let all = names(UNKNOWN + 10, "e");
         let first = slots.choose(&refs(&all), now);
-        assert_eq!(first.len(), PROMPT);
+        assert_eq!(first.len(), UNKNOWN);
         assert!(slots.choose(&refs(&all), now).is_empty());
         let served: Vec<String> = first.iter().map(|(id, _)| (*id).to_owned()).collect();
         for id in &served {
@@ -230,12 +244,13 @@ mod tests {
                     1 => slots.turned_slow(&all[which]),
                     _ => slots.end(&all[which], prompt),
                 }
-                prop_assert!(slots.all_tries <= ALL && slots.prompt_runs <= PROMPT);
+                prop_assert!(slots.all_tries <= ALL && slots.prompt_runs <= PROMPT && slots.unknown_runs <= UNKNOWN);
             }
             for id in &all {
                 slots.end(id, false);
             }
-            prop_assert_eq!((slots.all_tries, slots.prompt_runs, slots.slow_tries), (0, 0, 0));
+            let left = slots.prompt_runs + slots.unknown_runs + slots.slow_tries;
+            prop_assert_eq!((slots.all_tries, left), (0, 0));
         }
     }
 }
