@@ -271,10 +271,7 @@ async fn create_webhook(
         Made::Shown { secret, .. } => Some(secret.as_str()),
         Made::Public { .. } | Made::Before { .. } => None,
     };
-    print(
-        out,
-        &json!({ "endpoint_id": made.id(), "secret": secret }),
-    )
+    print(out, &json!({ "endpoint_id": made.id(), "secret": secret }))
 }
 
 async fn create_key(state: &AppState, args: CreateKey, out: &mut impl Write) -> Result<(), Failed> {

@@ -45,7 +45,10 @@ pub const LIMIT_REACHED: &str = "WEBHOOK_LIMIT_REACHED";
 /// What comes of a form that makes a secret.
 pub enum Made {
     /// What the receiver verifies with: to be shown now, and never again.
-    Shown { id: String, secret: Zeroizing<String> },
+    Shown {
+        id: String,
+        secret: Zeroizing<String>,
+    },
     /// The receiver verifies with a public key, which the endpoint's page shows whenever it is wanted.
     Public { id: String },
     /// The same form was sent before.
@@ -122,7 +125,13 @@ pub async fn create(
         return Ok(Made::Before { id: row.id });
     }
     proof
-        .consume(&mut tx, state, viewer, Action::CreateWebhook, &new.content())
+        .consume(
+            &mut tx,
+            state,
+            viewer,
+            Action::CreateWebhook,
+            &new.content(),
+        )
         .await?;
     let origin = Origin {
         workspace_id,
@@ -201,7 +210,11 @@ pub async fn insert(
     };
     store::insert_endpoint(tx, &row).await?;
     let made = make_secret(state, tx, &row, None).await?;
-    let names: Vec<&str> = new.headers.iter().map(|header| header.name.as_str()).collect();
+    let names: Vec<&str> = new
+        .headers
+        .iter()
+        .map(|header| header.name.as_str())
+        .collect();
     let detail = json!({
         "environment": row.environment, "origin": policy::origin(&row.url), "events": new.events, "headers": names,
         "signing": row.signing,
@@ -220,7 +233,9 @@ async fn make_secret(
     let now = state.clock.now();
     let secret = SigningSecret::generate(&state.rng, row.signing());
     let id = state.rng.id(SECRET_ID, now);
-    let sealed = state.sealer.seal(&state.rng, &secret_place(&id), secret.bytes());
+    let sealed = state
+        .sealer
+        .seal(&state.rng, &secret_place(&id), secret.bytes());
     store::insert_secret(
         tx,
         &SecretRow {
@@ -303,7 +318,13 @@ pub async fn change(
             )
         })?;
         proof
-            .consume(&mut tx, state, viewer, Action::ChangeWebhook, &change.content(id))
+            .consume(
+                &mut tx,
+                state,
+                viewer,
+                Action::ChangeWebhook,
+                &change.content(id),
+            )
             .await?;
     }
     change_in(state, &mut tx, &row, change, &viewer.user_id).await?;
@@ -391,7 +412,13 @@ pub async fn rotate(
         });
     }
     proof
-        .consume(&mut tx, state, viewer, Action::RotateWebhook, &rotate_content(id))
+        .consume(
+            &mut tx,
+            state,
+            viewer,
+            Action::RotateWebhook,
+            &rotate_content(id),
+        )
         .await?;
     store::end_secrets(&mut tx, &row.workspace_id, &row.id, now + OVERLAP).await?;
     let made = make_secret(state, &mut tx, &row, Some(form_id)).await?;

@@ -12,12 +12,7 @@ use super::{
     target::{self, Reach},
     types::Signing,
 };
-use crate::{
-    error::FieldError,
-    keys::policy::is_invisible,
-    profiles::Profile,
-    workspaces::Role,
-};
+use crate::{error::FieldError, keys::policy::is_invisible, profiles::Profile, workspaces::Role};
 
 /// Who sees endpoints and what was delivered.
 pub const READERS: &[Role] = crate::keys::policy::READERS;
@@ -153,7 +148,10 @@ pub fn new_endpoint(
         word => Signing::parse(word),
     };
     if signing.is_none() {
-        errors.add("signing", "Choose one of the ways to sign that are offered.");
+        errors.add(
+            "signing",
+            "Choose one of the ways to sign that are offered.",
+        );
     }
     let url = errors.take("url", url(&wanted.url, reach));
     let description = errors.take("description", description(&wanted.description));
@@ -257,9 +255,18 @@ fn events(profile: &Profile, asked: &[String]) -> Result<Vec<String>, String> {
     if asked.iter().any(|id| id == ALL) {
         return Ok(vec![ALL.to_owned()]);
     }
-    if let Some(unknown) = asked.iter().find(|id| catalogue::find(profile, id).is_none()) {
-        let shown: String = unknown.chars().filter(|c| !is_invisible(*c)).take(60).collect();
-        return Err(format!("There is no type of event \u{201c}{shown}\u{201d}."));
+    if let Some(unknown) = asked
+        .iter()
+        .find(|id| catalogue::find(profile, id).is_none())
+    {
+        let shown: String = unknown
+            .chars()
+            .filter(|c| !is_invisible(*c))
+            .take(60)
+            .collect();
+        return Err(format!(
+            "There is no type of event \u{201c}{shown}\u{201d}."
+        ));
     }
     let events: Vec<String> = catalogue::all(profile)
         .filter(|kind| asked.contains(&kind.id))
@@ -304,10 +311,14 @@ fn header_name(text: &str) -> Result<String, String> {
         return Err("a header's name has letters, digits and hyphens only.".to_owned());
     }
     if name.len() > MAX_HEADER_NAME {
-        return Err(format!("a header's name has {MAX_HEADER_NAME} characters at most."));
+        return Err(format!(
+            "a header's name has {MAX_HEADER_NAME} characters at most."
+        ));
     }
     let reserved = RESERVED.contains(&name.as_str())
-        || ["content-", "webhook-"].iter().any(|start| name.starts_with(start));
+        || ["content-", "webhook-"]
+            .iter()
+            .any(|start| name.starts_with(start));
     if reserved {
         return Err(format!("{name} is set by Latchkey or the connection."));
     }
@@ -320,7 +331,9 @@ fn header_value(text: &str) -> Result<Zeroizing<String>, String> {
         return Err("the header has no value.".to_owned());
     }
     if value.len() > MAX_HEADER_VALUE {
-        return Err(format!("a value has {MAX_HEADER_VALUE} characters at most."));
+        return Err(format!(
+            "a value has {MAX_HEADER_VALUE} characters at most."
+        ));
     }
     if !value.bytes().all(|b| (b' '..=b'~').contains(&b)) {
         return Err("a value has plain letters, digits and signs (ASCII) only.".to_owned());
@@ -330,10 +343,7 @@ fn header_value(text: &str) -> Result<Zeroizing<String>, String> {
 
 /// Scheme and host of an address. The rest may hold a token, and what stands in the audit record stays.
 pub fn origin(url: &str) -> String {
-    url::Url::parse(url).map_or_else(
-        |_| "?".to_owned(),
-        |url| url.origin().ascii_serialization(),
-    )
+    url::Url::parse(url).map_or_else(|_| "?".to_owned(), |url| url.origin().ascii_serialization())
 }
 
 #[cfg(test)]
@@ -341,24 +351,41 @@ mod tests {
     use super::*;
 
     fn refused(text: &str) -> String {
-        headers(text).err().unwrap_or_else(|| panic!("{text:?} was taken"))
+        headers(text)
+            .err()
+            .unwrap_or_else(|| panic!("{text:?} was taken"))
     }
 
     #[test]
     fn headers_of_ones_own_are_taken() {
         let taken = headers("X-Tenant: harbor\r\n\n Authorization : Bearer a:b ").expect("sound");
         let taken: Vec<(&str, &str)> = content(&taken);
-        assert_eq!(taken, [("x-tenant", "harbor"), ("authorization", "Bearer a:b")]);
+        assert_eq!(
+            taken,
+            [("x-tenant", "harbor"), ("authorization", "Bearer a:b")]
+        );
     }
 
     #[test]
     fn headers_that_are_not_ones_own_are_refused_without_their_value() {
-        for name in RESERVED.iter().chain(&["Content-Type", "content-length", "Webhook-Id", "webhook-signature"]) {
+        for name in RESERVED.iter().chain(&[
+            "Content-Type",
+            "content-length",
+            "Webhook-Id",
+            "webhook-signature",
+        ]) {
             let why = refused(&format!("{name}: canary"));
             assert!(why.contains("is set by Latchkey"), "{name}: {why}");
             assert!(!why.contains("canary"), "{why}");
         }
-        for line in ["no colon canary", "b\u{e4}d: canary", "sp ace: canary", ": canary", "x: can\u{e4}ry", "x:"] {
+        for line in [
+            "no colon canary",
+            "b\u{e4}d: canary",
+            "sp ace: canary",
+            ": canary",
+            "x: can\u{e4}ry",
+            "x:",
+        ] {
             assert!(!refused(line).contains("canary"), "{line}");
         }
         assert!(refused("x: 1\nX: 2").contains("twice"));
@@ -369,6 +396,9 @@ mod tests {
 
     #[test]
     fn the_record_names_no_path() {
-        assert_eq!(origin("https://hooks.example.com:8443/T0/secret?k=1"), "https://hooks.example.com:8443");
+        assert_eq!(
+            origin("https://hooks.example.com:8443/T0/secret?k=1"),
+            "https://hooks.example.com:8443"
+        );
     }
 }

@@ -81,10 +81,7 @@ pub async fn create(submission: Submission) -> Response {
         if let Some(before) = ops::made_by(state, viewer, draft).await? {
             return Ok(made(before, "created"));
         }
-        {
-            let mut reader = state.db.read().await?;
-            ops::room(&mut reader, viewer.workspace_id()).await?;
-        }
+        ops::room(&mut state.db.read().await?, viewer.workspace_id()).await?;
         let wanted = wanted(&form.fields);
         if form.wants_another_factor() {
             return Ok(Outcome::Again);
@@ -186,8 +183,7 @@ pub async fn test(Path(id): Path<String>, submission: Submission) -> Response {
                 "" => ops::TEST,
                 chosen => chosen,
             };
-            let delivery =
-                ops::send_sample(&form.state, form.viewer()?, &id, event_type).await?;
+            let delivery = ops::send_sample(&form.state, form.viewer()?, &id, event_type).await?;
             Ok(Outcome::Go(format!("/logs/webhooks/{delivery}?done=sent")))
         })
         .await

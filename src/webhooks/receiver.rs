@@ -21,7 +21,13 @@ use leptos_meta::Title;
 use crate::{
     accounts::viewer,
     frame,
-    server::{clock::Millis, config::Config, page::{self, parts}, prefs, state::AppState},
+    server::{
+        clock::Millis,
+        config::Config,
+        page::{self, parts},
+        prefs,
+        state::AppState,
+    },
     ui::{
         badge::{Badge, Shape, Tone},
         button::{Button, Kind},
@@ -83,13 +89,21 @@ pub async fn receive(
         inert(value.unwrap_or_default())
     };
     let status = with(&name, |receiver| {
-        let status = if receiver.fails { FAILS } else { StatusCode::OK };
+        let status = if receiver.fails {
+            FAILS
+        } else {
+            StatusCode::OK
+        };
         receiver.came.push_front(Came {
             at: state.clock.now(),
             status: status.as_u16(),
             id: header("webhook-id"),
             signature: header("webhook-signature"),
-            body: String::from_utf8_lossy(&body).lines().map(inert).collect::<Vec<_>>().join("\n"),
+            body: String::from_utf8_lossy(&body)
+                .lines()
+                .map(inert)
+                .collect::<Vec<_>>()
+                .join("\n"),
         });
         receiver.came.truncate(KEPT);
         status

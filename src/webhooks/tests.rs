@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::{
     log::store::{self as log, DeliveryRow},
-    outbox,
-    policy::MAX_ENDPOINTS,
+    ops, outbox,
+    policy::{self, MAX_ENDPOINTS},
     store::{self, EndpointRow, SecretRow},
     types::{Cause, DELIVERY_ID, DeliveryState, ENDPOINT_ID, EndpointState},
 };
@@ -42,7 +42,9 @@ pub async fn endpoint_with_delivery(app: &TestApp, workspace: &str) -> (String, 
         ..EndpointRow::default()
     };
     let mut tx = app.state.db.begin().await.expect("a transaction");
-    store::insert_endpoint(&mut tx, &row).await.expect("inserted");
+    store::insert_endpoint(&mut tx, &row)
+        .await
+        .expect("inserted");
     let data = json!({});
     let delivery = outbox::enqueue_to(
         &mut tx,
@@ -111,7 +113,9 @@ impl Stage {
 
     async fn row(&self, id: &str) -> Option<EndpointRow> {
         let mut reader = self.app.state.db.read().await.expect("a connection");
-        store::endpoint(&mut reader, &self.acme, id).await.expect("read")
+        store::endpoint(&mut reader, &self.acme, id)
+            .await
+            .expect("read")
     }
 
     async fn delivery(&self, id: &str) -> DeliveryRow {
@@ -145,12 +149,25 @@ impl Stage {
         let now = self.app.clock.now();
         let mut tx = self.app.state.db.begin().await.expect("a transaction");
         let (env, data) = (Some("sandbox"), json!({ "n": 1 }));
-        outbox::enqueue_named(&mut tx, &self.app.state.rng, &self.acme, env, "transaction.completed", &data, now)
-            .await
-            .expect("enqueued");
+        outbox::enqueue_named(
+            &mut tx,
+            &self.app.state.rng,
+            &self.acme,
+            env,
+            "transaction.completed",
+            &data,
+            now,
+        )
+        .await
+        .expect("enqueued");
         tx.commit().await.expect("committed");
         let mut reader = self.app.state.db.read().await.expect("a connection");
-        let (id,): (String,) = crate::fetch_one!(&mut reader, (String,), "select max(id) from webhook_deliveries").expect("read");
+        let (id,): (String,) = crate::fetch_one!(
+            &mut reader,
+            (String,),
+            "select max(id) from webhook_deliveries"
+        )
+        .expect("read");
         id
     }
 
@@ -278,13 +295,13 @@ on_both_engines! {
         let reply = stage.sent(&[("headers", "x-a: 1\nx-b: 2")]).await;
         let id = reply.between("action=\"/webhooks/", "\"").to_owned();
         let path = format!("/webhooks/{id}/edit");
-        let basis = async || crate::webhooks::policy::basis(&stage.row(&id).await.expect("there"));
+        let basis = async || policy::basis(&stage.row(&id).await.expect("there"));
         let b = basis().await;
         let reply = stage.post(&path, &[("sent", "1"), ("basis", &b), ("url", URL), ("events", "*"), ("without", "x-a"), ("headers", "x-c: 3")]).await;
         assert_eq!(reply.location(), format!("/webhooks/{id}?done=changed"), "{}", reply.body);
         let row = stage.row(&id).await.expect("there");
         assert_eq!(row.events(), ["*"]);
-        assert_eq!(crate::webhooks::ops::header_names(&stage.app.state, &row).expect("open"), ["x-b", "x-c"]);
+        assert_eq!(ops::header_names(&stage.app.state, &row).expect("open"), ["x-b", "x-c"]);
 
         // Another form stood on what was there before.
         let stale = stage.post(&path, &[("sent", "1"), ("basis", &b), ("url", URL), ("events", "key.revoked")]).await;

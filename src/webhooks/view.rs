@@ -110,12 +110,18 @@ impl Health {
     pub fn words(&self, now: Millis, zone: &str) -> String {
         let since = absolute(self.state_since, zone);
         match self.state {
-            EndpointState::Disabled => format!("Off since {since}. What comes up is kept as missed."),
+            EndpointState::Disabled => {
+                format!("Off since {since}. What comes up is kept as missed.")
+            }
             EndpointState::Failed => {
-                format!("Switched off {since} after failing for 5 days. Nothing arrives until it is turned on.")
+                format!(
+                    "Switched off {since} after failing for 5 days. Nothing arrives until it is turned on."
+                )
             }
             EndpointState::Gone => {
-                format!("Switched off {since}: it answered 410 Gone. Nothing arrives until it is turned on.")
+                format!(
+                    "Switched off {since}: it answered 410 Gone. Nothing arrives until it is turned on."
+                )
             }
             EndpointState::Removed => format!("Removed {since}."),
             EndpointState::Enabled => match self.failing_since {

@@ -13,8 +13,7 @@ use crate::{
         state::AppState,
     },
     webhooks::{
-        self, catalogue,
-        outbox,
+        self, catalogue, outbox,
         policy::{self, Wanted},
         receiver,
         store::EndpointRow,
@@ -57,11 +56,18 @@ pub async fn set_up(past: &AppState, ada: &Viewer) -> Result<(), AppError> {
     let Some(environment) = past.profile.environments.first() else {
         return Ok(());
     };
-    let told = TOLD.iter().filter(|id| catalogue::find(&past.profile, id).is_some());
+    let told = TOLD
+        .iter()
+        .filter(|id| catalogue::find(&past.profile, id).is_some());
     let mut platform: Vec<String> = told.map(|id| (*id).to_owned()).collect();
     platform.dedup();
     let endpoints = [
-        (GOOD, format!("{}/demo", receiver::address(&past.config)), vec![policy::ALL.to_owned()], "X-Tenant: harbor"),
+        (
+            GOOD,
+            format!("{}/demo", receiver::address(&past.config)),
+            vec![policy::ALL.to_owned()],
+            "X-Tenant: harbor",
+        ),
         (BAD, GONE.to_owned(), platform, ""),
     ];
     for (description, url, events, headers) in endpoints {
@@ -74,7 +80,8 @@ pub async fn set_up(past: &AppState, ada: &Viewer) -> Result<(), AppError> {
             signing: String::new(),
         };
         // Where the installation does not reach loopback, the first is left out.
-        let Ok(new) = policy::new_endpoint(&past.profile, &past.config.webhook_reach, &wanted) else {
+        let Ok(new) = policy::new_endpoint(&past.profile, &past.config.webhook_reach, &wanted)
+        else {
             continue;
         };
         let mut tx = past.db.begin().await?;
@@ -103,7 +110,16 @@ pub async fn history(state: &AppState, workspace_id: &str, now: Millis) -> Resul
         }
         if let Some(kind) = catalogue::find(&state.profile, id) {
             let env = Some(environment.id.as_str());
-            outbox::enqueue_named(&mut tx, &state.rng, workspace_id, env, id, &kind.example, at).await?;
+            outbox::enqueue_named(
+                &mut tx,
+                &state.rng,
+                workspace_id,
+                env,
+                id,
+                &kind.example,
+                at,
+            )
+            .await?;
         }
         at += OFTEN;
     }
@@ -166,12 +182,22 @@ async fn tell(
             body: Some("{\"error\":\"deploying, back in a moment\"}"),
             ..TAKEN
         };
-        vec![busy, Answer { after: SCHEDULE[1], ..TAKEN }]
+        vec![
+            busy,
+            Answer {
+                after: SCHEDULE[1],
+                ..TAKEN
+            },
+        ]
     } else {
         vec![TAKEN]
     };
     let sent = sent_headers(row, delivery);
-    let answered = json!([["content-type", "text/plain; charset=utf-8"], ["server", "harbor"]]).to_string();
+    let answered = json!([
+        ["content-type", "text/plain; charset=utf-8"],
+        ["server", "harbor"]
+    ])
+    .to_string();
     let tries = i64::try_from(answers.len()).unwrap_or(0);
     for (number, answer) in (1..).zip(&answers) {
         let at = made + answer.after + 300;
@@ -214,7 +240,10 @@ fn sent_headers(row: &EndpointRow, delivery: &Untried) -> String {
     let mut headers: Vec<[Value; 2]> = vec![
         ["content-type".into(), "application/json".into()],
         ["webhook-id".into(), delivery.event_id.as_str().into()],
-        ["webhook-timestamp".into(), (delivery.created_at / SECOND).to_string().into()],
+        [
+            "webhook-timestamp".into(),
+            (delivery.created_at / SECOND).to_string().into(),
+        ],
         ["webhook-signature".into(), "v1,\u{2026}".into()],
     ];
     if row.url != GONE {

@@ -106,7 +106,9 @@ async fn load(filter: Filter, before: Option<String>) -> Result<Loaded, UiError>
 pub fn WebhookLogsPage() -> impl IntoView {
     let query = use_query_map().get_untracked();
     let filter = Filter {
-        state: query.get("state").and_then(|word| DeliveryState::parse(&word)),
+        state: query
+            .get("state")
+            .and_then(|word| DeliveryState::parse(&word)),
         endpoint: query.get("endpoint").filter(|id| is_id(id, ENDPOINT_ID)),
         event_type: query.get("type").filter(|id| catalogue::is_name(id)),
     };
@@ -124,9 +126,14 @@ fn logs_page(data: &Loaded) -> AnyView {
             .map_or_else(|| "a removed one".to_owned(), name)
     };
     let set: Vec<(&str, &str, String, String)> = [
-        filter
-            .state
-            .map(|state| ("state", "State", state.as_str().to_owned(), delivery_word(state).to_owned())),
+        filter.state.map(|state| {
+            (
+                "state",
+                "State",
+                state.as_str().to_owned(),
+                delivery_word(state).to_owned(),
+            )
+        }),
         filter
             .endpoint
             .as_ref()
@@ -176,9 +183,14 @@ fn logs_page(data: &Loaded) -> AnyView {
             .iter()
             .map(|(_, label, _, words)| format!("{}: {words}", label.to_lowercase()))
             .collect();
-        view! { <NoMatch thing="delivery" filter=words.join(", ") clear=clear.clone() /> }.into_any()
+        view! { <NoMatch thing="delivery" filter=words.join(", ") clear=clear.clone() /> }
+            .into_any()
     };
-    let newer = if data.from_top { String::new() } else { link(None, None) };
+    let newer = if data.from_top {
+        String::new()
+    } else {
+        link(None, None)
+    };
     let older = data
         .older
         .as_deref()
@@ -323,9 +335,7 @@ fn sentence(detail: &Detail) -> String {
     let tries = count(u64::try_from(row.attempts).unwrap_or(0), "try", "tries");
     let why = came_to(row.last_status, row.last_error.as_deref());
     match row.state() {
-        DeliveryState::Waiting if row.attempts == 0 => {
-            "It is sent at this moment.".to_owned()
-        }
+        DeliveryState::Waiting if row.attempts == 0 => "It is sent at this moment.".to_owned(),
         DeliveryState::Waiting => format!(
             "{}. Tried again {}.",
             upper(&why.unwrap_or_else(|| "It is to be sent again".to_owned())),
@@ -548,7 +558,9 @@ fn body(detail: &Detail) -> AnyView {
             }
             .into_any()
         }
-        None => view! { <p class="card p-4 text-ink-2">"Its body is not kept any more."</p> }.into_any(),
+        None => {
+            view! { <p class="card p-4 text-ink-2">"Its body is not kept any more."</p> }.into_any()
+        }
     };
     view! {
         <section aria-labelledby="body">
@@ -588,7 +600,9 @@ fn facts(detail: &Detail) -> AnyView {
     ];
     if row.state() == DeliveryState::Waiting {
         let due = match row.due_at {
-            Some(at) if at > here.now => view! { <AbsoluteTime at=at zone=zone.clone() /> }.into_any(),
+            Some(at) if at > here.now => {
+                view! { <AbsoluteTime at=at zone=zone.clone() /> }.into_any()
+            }
             _ => "Now".into_any(),
         };
         facts.push(Fact::new("Next try", due));

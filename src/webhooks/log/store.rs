@@ -151,7 +151,9 @@ pub struct AttemptRow {
 
 impl AttemptRow {
     pub fn succeeded(&self) -> bool {
-        self.status.is_some_and(|status| (200..300).contains(&status)) && self.error.is_none()
+        self.status
+            .is_some_and(|status| (200..300).contains(&status))
+            && self.error.is_none()
     }
 }
 

@@ -114,7 +114,10 @@ async fn parts_of(reader: &mut Reader, subject: &Subject) -> Result<Parts, AppEr
 #[component]
 pub fn EndpointPage() -> impl IntoView {
     let id = frame::path_id();
-    let done = use_query_map().get_untracked().get("done").unwrap_or_default();
+    let done = use_query_map()
+        .get_untracked()
+        .get("done")
+        .unwrap_or_default();
     loaded(load(id), move |whole| page(&whole, &done))
 }
 
@@ -133,11 +136,20 @@ fn page(whole: &Whole, done: &str) -> AnyView {
             toasts: frame::done(&[
                 ("created", "The endpoint is set up."),
                 ("changed", "Saved."),
-                ("rotated", "The new key signs from now on, beside the old one for a day."),
+                (
+                    "rotated",
+                    "The new key signs from now on, beside the old one for a day.",
+                ),
                 ("enabled", "The endpoint is on. New events are sent to it."),
-                ("disabled", "The endpoint is off. What comes up is kept as missed."),
+                (
+                    "disabled",
+                    "The endpoint is off. What comes up is kept as missed.",
+                ),
                 ("replay", "Sending again has begun."),
-                ("replay-stopped", "Stopped. What was taken up already is sent."),
+                (
+                    "replay-stopped",
+                    "Stopped. What was taken up already is sent.",
+                ),
             ]),
             ..Head::default()
         },
@@ -296,7 +308,11 @@ fn off(whole: &Whole) -> Option<AnyView> {
 /// While two secrets sign.
 fn rotating(whole: &Whole) -> Option<AnyView> {
     let here = &whole.subject.here;
-    let ends = whole.secrets.iter().filter_map(|secret| secret.ends_at).max()?;
+    let ends = whole
+        .secrets
+        .iter()
+        .filter_map(|secret| secret.ends_at)
+        .max()?;
     let words = format!(
         "Two secrets sign until {} ({}). Bring the new one to your server by then.",
         absolute(ends, &here.zone),
@@ -317,7 +333,9 @@ fn replay(whole: &Whole) -> Option<AnyView> {
     let here = &whole.subject.here;
     let running = replay.state == "running";
     // What is over is told of for as long as somebody may wonder.
-    let recent = replay.ended_at.is_some_and(|at| here.now - at < crate::server::clock::HOUR);
+    let recent = replay
+        .ended_at
+        .is_some_and(|at| here.now - at < crate::server::clock::HOUR);
     if !running && !recent {
         return None;
     }
@@ -358,7 +376,10 @@ fn whole_of(count: i64) -> String {
 fn not_got(whole: &Whole) -> Option<AnyView> {
     let subject = &whole.subject;
     let (missed, first) = (whole.not_got.0, whole.not_got.1?);
-    let running = whole.replay.as_ref().is_some_and(|replay| replay.state == "running");
+    let running = whole
+        .replay
+        .as_ref()
+        .is_some_and(|replay| replay.state == "running");
     if missed == 0 || running {
         return None;
     }
@@ -400,7 +421,11 @@ fn chart(whole: &Whole) -> AnyView {
     #[expect(clippy::cast_precision_loss, reason = "bars are drawn from it")]
     let points = |counts: &[i64]| counts.iter().map(|count| *count as f64).collect();
     let series = vec![
-        Series::new("Came through", Meaning::Allowed, points(&whole.health.came_through)),
+        Series::new(
+            "Came through",
+            Meaning::Allowed,
+            points(&whole.health.came_through),
+        ),
         Series::new("Failed", Meaning::Failed, points(&whole.health.failed)),
     ];
     view! {

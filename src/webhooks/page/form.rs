@@ -22,10 +22,7 @@ use crate::{
         form::{Checkbox, Field, FieldKind, FieldState, RadioCard, RadioCards, TextArea},
         layout::{Crumb, Width},
     },
-    webhooks::{
-        ops, policy, post,
-        types::Signing,
-    },
+    webhooks::{ops, policy, post, types::Signing},
 };
 
 fn field(answer: &Answer, name: &str, stored: &str) -> FieldState {
@@ -109,7 +106,10 @@ pub fn NewEndpointPage() -> impl IntoView {
         let look = async {
             let mut reader = state.db.read().await?;
             if let Some(made) = answer.signing() {
-                return Ok((Some(ops::find(&mut reader, viewer.workspace_id(), made.id()).await?), None));
+                return Ok((
+                    Some(ops::find(&mut reader, viewer.workspace_id(), made.id()).await?),
+                    None,
+                ));
             }
             // That no more can be set up is said in place of the form.
             let full = match ops::room(&mut reader, viewer.workspace_id()).await {
@@ -124,12 +124,14 @@ pub fn NewEndpointPage() -> impl IntoView {
         let (row, full) = look.await.map_err(AppError::into_ui)?;
         Ok((here, state, answer, row, full))
     };
-    loaded(load, |(here, state, answer, row, full)| match (answer.signing(), row) {
-        (Some(made), Some(row)) => secret::shown(&Subject { here, state, row }, made),
-        _ => match full {
-            Some(error) => frame::error_page(&error),
-            None => new_page(&here, &state, &answer),
-        },
+    loaded(load, |(here, state, answer, row, full)| {
+        match (answer.signing(), row) {
+            (Some(made), Some(row)) => secret::shown(&Subject { here, state, row }, made),
+            _ => match full {
+                Some(error) => frame::error_page(&error),
+                None => new_page(&here, &state, &answer),
+            },
+        }
     })
 }
 
@@ -155,7 +157,8 @@ fn new_page(here: &Here, state: &AppState, answer: &Answer) -> AnyView {
         })
         .collect();
     let environment = if state.profile.environments.len() > 1 {
-        let state = FieldState::new(chosen).error(answer.error_at("environment").unwrap_or_default());
+        let state =
+            FieldState::new(chosen).error(answer.error_at("environment").unwrap_or_default());
         view! { <RadioCards legend="Environment" name="environment" cards=cards state=state /> }
             .into_any()
     } else {
@@ -169,13 +172,15 @@ fn new_page(here: &Here, state: &AppState, answer: &Answer) -> AnyView {
         RadioCard {
             value: Signing::Hmac.as_str().to_owned(),
             label: "Shared secret (HMAC)".to_owned(),
-            text: "v1 of Standard Webhooks: every library knows it. The secret is shown once.".to_owned(),
+            text: "v1 of Standard Webhooks: every library knows it. The secret is shown once."
+                .to_owned(),
             ..RadioCard::default()
         },
         RadioCard {
             value: Signing::Ed25519.as_str().to_owned(),
             label: "Public key (Ed25519)".to_owned(),
-            text: "v1a: your side keeps no secret, only a public key that can be seen again.".to_owned(),
+            text: "v1a: your side keeps no secret, only a public key that can be seen again."
+                .to_owned(),
             ..RadioCard::default()
         },
     ];
@@ -240,7 +245,9 @@ pub fn EditEndpointPage() -> impl IntoView {
         let names = ops::header_names(&subject.state, &subject.row).map_err(AppError::into_ui)?;
         Ok((subject, names, answer))
     };
-    loaded(load, |(subject, names, answer)| edit_page(&subject, &names, &answer))
+    loaded(load, |(subject, names, answer)| {
+        edit_page(&subject, &names, &answer)
+    })
 }
 
 fn edit_page(subject: &Subject, names: &[String], answer: &Answer) -> AnyView {
@@ -277,7 +284,10 @@ fn edit_page(subject: &Subject, names: &[String], answer: &Answer) -> AnyView {
     let foot = if moves {
         let proof = confirm(Confirm {
             action: Action::ChangeWebhook,
-            what: format!("send the events of this endpoint to {}", super::host(&wanted.url)),
+            what: format!(
+                "send the events of this endpoint to {}",
+                super::host(&wanted.url)
+            ),
             submit: "Save changes",
             busy: "Saving\u{2026}",
             cancel: href.clone(),

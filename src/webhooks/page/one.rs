@@ -18,10 +18,7 @@ use crate::{
         form::{Choice, FieldState, Select},
         time::{absolute, count},
     },
-    webhooks::{
-        catalogue, log, ops, policy, post,
-        types::EndpointState,
-    },
+    webhooks::{catalogue, log, ops, policy, post, types::EndpointState},
 };
 
 /// A dialog of a question and one button.
@@ -71,7 +68,14 @@ pub fn EnableEndpointPage() -> impl IntoView {
         let find = async {
             let mut reader = subject.state.db.read().await?;
             let row = &subject.row;
-            Ok(log::store::count_not_got(&mut reader, &row.workspace_id, &row.id, 0, subject.here.now).await?)
+            Ok(log::store::count_not_got(
+                &mut reader,
+                &row.workspace_id,
+                &row.id,
+                0,
+                subject.here.now,
+            )
+            .await?)
         };
         let missed = find.await.map_err(AppError::into_ui)?;
         Ok((subject, missed))
@@ -82,7 +86,11 @@ pub fn EnableEndpointPage() -> impl IntoView {
             0 => String::new(),
             _ => format!(
                 " {} meanwhile: they can be sent again afterwards.",
-                count(missed, "event failed or was missed", "events failed or were missed")
+                count(
+                    missed,
+                    "event failed or was missed",
+                    "events failed or were missed"
+                )
             ),
         };
         ask(
@@ -170,7 +178,8 @@ pub fn TestEventPage() -> impl IntoView {
             .collect();
         // The plainest comes first.
         options.sort_by_key(|choice| choice.value != ops::TEST);
-        let state = FieldState::new(answer.value("type")).error(answer.error_at("type").unwrap_or_default());
+        let state = FieldState::new(answer.value("type"))
+            .error(answer.error_at("type").unwrap_or_default());
         let body = view! {
             <Select
                 label="Event"
@@ -304,7 +313,10 @@ fn rotate_page(subject: &Subject, answer: &Answer) -> AnyView {
     let (failure, shown) = (frame::failure(answer), subject.shown());
     let proof = confirm(Confirm {
         action: Action::RotateWebhook,
-        what: format!("give the endpoint \u{201c}{}\u{201d} a new secret", subject.name()),
+        what: format!(
+            "give the endpoint \u{201c}{}\u{201d} a new secret",
+            subject.name()
+        ),
         submit: "Rotate secret",
         busy: "Rotating\u{2026}",
         cancel: href.clone(),

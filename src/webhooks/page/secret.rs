@@ -26,7 +26,10 @@ fn head(subject: &Subject, heading: &'static str) -> Head {
     let environment = subject.row.environment.clone();
     Head {
         heading: heading.to_owned(),
-        crumbs: vec![Crumb::new("Webhooks", format!("/webhooks?env={environment}"))],
+        crumbs: vec![Crumb::new(
+            "Webhooks",
+            format!("/webhooks?env={environment}"),
+        )],
         span: frame::Span::Of(environment),
         width: Width::Form,
         ..Head::default()
