@@ -247,8 +247,12 @@ async fn it_can_manage_webhooks() {
     assert_eq!(all["events"], serde_json::json!(["*"]));
     let list = act(&platform, &key, "action=webhook_list").await;
     let list_ids = list.json();
-    let mut listed: Vec<&serde_json::Value> =
-        list_ids.as_array().expect("a list").iter().map(|one| &one["id"]).collect();
+    let mut listed: Vec<&serde_json::Value> = list_ids
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|one| &one["id"])
+        .collect();
     listed.sort_by_key(|id| **id != made["id"]);
     assert_eq!(listed, [&made["id"], &all["id"]]);
     assert!(!list.body.contains("whsec_"));
