@@ -244,7 +244,5 @@ pub async fn trigger(
     Ok(event_id)
 }
 
-/// Who may make one.
-pub const MAKERS: &[Role] = &[Role::Developer];
 /// Who sees and revokes them.
 pub const KEEPERS: &[Role] = &[Role::Developer, Role::Admin];

@@ -549,7 +549,7 @@ async fn hook(State(got): State<Got>, headers: HeaderMap, body: Bytes) -> Status
 #[tokio::test]
 async fn the_commands_bring_an_event_to_a_program_that_can_verify_it() {
     let app = app().await;
-    let (workspace, who) = developer(&app).await;
+    let (_, who) = developer(&app).await;
     let token = token(&app, &who).await;
     let portal = format!("http://{}", app.listen_portal().await);
     let got = Got::default();
@@ -627,7 +627,6 @@ async fn the_commands_bring_an_event_to_a_program_that_can_verify_it() {
     let ended = timeout(SOON, running).await.expect("in time").expect("ran");
     let why = ended.expect_err("it ended").0;
     assert!(why.contains("revoked"), "{why}");
-    let _ = workspace;
 }
 
 #[tokio::test]
