@@ -71,7 +71,7 @@ const DECIDE: Access = Access::Any(approvals::policy::DECIDERS);
 /// Whose requests there are: developers' about keys, admins' about people and rules.
 const ASK: Access = Access::Any(&[Developer, Admin]);
 /// Tokens of the command line: whoever sees them may end them.
-const KEEP_TOKENS: Access = Access::Any(&[Developer, Admin]);
+const KEEP_TOKENS: Access = Access::Any(webhooks::cli::ops::KEEPERS);
 const HAND_OVER: Access = Access::Any(&[Owner]);
 
 const fn get(path: &'static str, access: Access) -> Route {

@@ -296,13 +296,13 @@ on_both_engines! {
         let reply = stage.sent(&[("headers", "x-a: 1\nx-b: 2")]).await;
         let id = reply.between("action=\"/webhooks/", "\"").to_owned();
         let path = format!("/webhooks/{id}/edit");
-        let basis = async || crate::webhooks::policy::basis(&stage.row(&id).await.expect("there"));
+        let basis = async || policy::basis(&stage.row(&id).await.expect("there"));
         let b = basis().await;
         let reply = stage.post(&path, &[("filled", "1"), ("basis", &b), ("url", URL), ("events", "*"), ("without", "x-a"), ("headers", "x-c: 3")]).await;
         assert_eq!(reply.location(), format!("/webhooks/{id}?done=changed"), "{}", reply.body);
         let row = stage.row(&id).await.expect("there");
         assert_eq!(row.events(), ["*"]);
-        assert_eq!(crate::webhooks::ops::header_names(&stage.app.state, &row).expect("open"), ["x-b", "x-c"]);
+        assert_eq!(ops::header_names(&stage.app.state, &row).expect("open"), ["x-b", "x-c"]);
 
         // Another form stood on what was there before.
         let stale = stage.post(&path, &[("filled", "1"), ("basis", &b), ("url", URL), ("events", "key.revoked")]).await;

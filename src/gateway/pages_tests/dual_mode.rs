@@ -146,7 +146,7 @@ async fn provide_the_endpoint_url_select_the_event_types_save() {
         read.json()["events"],
         serde_json::json!(["transaction.completed", "balance.changed"])
     );
-    let body = r#"{"url":"https://localhost/"}"#;
+    let body = r#"{"url":"https://10.0.0.1/"}"#;
     let wrong = signed(&platform, &pair, call(Method::PATCH, &one, body), "3").await;
     assert_eq!(refused(&wrong), denied(400, "BAD_REQUEST"));
     assert_eq!(wrong.headers["content-type"], "application/problem+json");

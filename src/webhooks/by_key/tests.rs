@@ -25,6 +25,16 @@ async fn app() -> TestApp {
     TestApp::start(testing::database(Engine::Sqlite).await).await
 }
 
+/// A key that may be used often: its id and secret.
+async fn new_key(app: &TestApp, workspace: &str) -> (String, String) {
+    let mut wanted = app.wanted("sandbox", "Hooks", BOTH);
+    wanted.tier = Some("enterprise".to_owned());
+    let made = crate::keys::ops::create_at_console(&app.state, workspace, &wanted, None).await;
+    let made = made.expect("made");
+    let secret = made.secret.expect("a secret").expose().to_owned();
+    (made.id, secret)
+}
+
 async fn call(app: &TestApp, method: Method, path: &str, key: &str, body: Value) -> Reply {
     let body = match method {
         Method::GET | Method::DELETE => Body::empty(),
@@ -72,7 +82,7 @@ on_both_engines! {
     async fn the_life_of_an_endpoint(test: TestDb) {
         let app = TestApp::start(test).await;
         let home = app.workspace("Acme").await;
-        let (key_id, key) = app.key(&home, "Hooks", BOTH).await;
+        let (key_id, key) = new_key(&app, &home).await;
         let made = create(&app, &key, "https://hooks.example/in").await;
         let id = id(&made);
         let made = made.json();
@@ -143,9 +153,9 @@ on_both_engines! {
 async fn a_key_sees_and_touches_endpoints_of_its_own_workspace_and_environment_alone() {
     let app = app().await;
     let (home, other) = (app.workspace("Acme").await, app.workspace("Globex").await);
-    let (_, key) = app.key(&home, "Hooks", BOTH).await;
+    let (_, key) = new_key(&app, &home).await;
     let id = id(&create(&app, &key, "https://hooks.example/in").await);
-    let (_, foreign) = app.key(&other, "Hooks", BOTH).await;
+    let (_, foreign) = new_key(&app, &other).await;
     let live = app.wanted("live", "Live", BOTH);
     let live = crate::keys::ops::create_at_console(&app.state, &home, &live, None)
         .await
@@ -178,13 +188,13 @@ async fn a_key_sees_and_touches_endpoints_of_its_own_workspace_and_environment_a
 async fn what_is_no_endpoint_is_refused_in_the_platforms_style_and_nothing_is_made() {
     let app = app().await;
     let home = app.workspace("Acme").await;
-    let (_, key) = app.key(&home, "Hooks", BOTH).await;
+    let (_, key) = new_key(&app, &home).await;
     for body in [
         json!({}),
         json!({ "url": "" }),
         json!({ "url": "http://hooks.example/" }),
         json!({ "url": "https://169.254.169.254/latest/meta-data" }),
-        json!({ "url": "https://0x7f.1/" }),
+        json!({ "url": "https://0xa.0.0.8/" }),
         json!({ "url": "https://user:secret@hooks.example/" }),
         json!({ "url": "https://10.0.0.8/" }),
         json!({ "url": 5, "events": [5] }),
@@ -216,7 +226,7 @@ async fn what_is_no_endpoint_is_refused_in_the_platforms_style_and_nothing_is_ma
 async fn an_endpoint_may_be_signed_for_by_a_key_pair_whose_private_half_stays_here() {
     let app = app().await;
     let home = app.workspace("Acme").await;
-    let (_, key) = app.key(&home, "Hooks", BOTH).await;
+    let (_, key) = new_key(&app, &home).await;
     let body = json!({ "url": "https://hooks.example/", "signing": "ed25519" });
     let made = call(&app, Method::POST, PATH, &key, body).await.json();
     let public = made["public_key"].as_str().expect("a public key");
@@ -228,7 +238,7 @@ async fn an_endpoint_may_be_signed_for_by_a_key_pair_whose_private_half_stays_he
 async fn twenty_endpoints_are_the_most_however_many_are_asked_for_at_once() {
     let app = app().await;
     let home = app.workspace("Acme").await;
-    let (_, key) = app.key(&home, "Hooks", BOTH).await;
+    let (_, key) = new_key(&app, &home).await;
     let asked = (0..24).map(|_| create(&app, &key, "https://hooks.example/in"));
     let replies = futures_util::future::join_all(asked).await;
     let made = replies

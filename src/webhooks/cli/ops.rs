@@ -212,6 +212,8 @@ pub async fn trigger(
     if !data.is_object() {
         return Err(AppError::field("data", "It has to be a JSON object."));
     }
+    kind.check(&data)
+        .map_err(|why| AppError::field("data", why))?;
     tries::charge(state, &format!("cli-trigger:{}", token.id), TRIGGERS).await?;
     let now = state.clock.now();
     let mut tx = state.db.begin().await?;
@@ -242,7 +244,5 @@ pub async fn trigger(
     Ok(event_id)
 }
 
-/// Who may make one.
-pub const MAKERS: &[Role] = &[Role::Developer];
 /// Who sees and revokes them.
 pub const KEEPERS: &[Role] = &[Role::Developer, Role::Admin];

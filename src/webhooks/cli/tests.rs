@@ -185,9 +185,9 @@ async fn a_token_is_made_by_a_fresh_factor_and_shown_once() {
 async fn no_more_tokens_are_made_than_twenty_and_only_by_developers() {
     let app = app().await;
     let (workspace, who) = developer(&app).await;
-    let admin = app.member(&workspace, &[Role::Admin]).await;
+    let auditor = app.member(&workspace, &[Role::Auditor]).await;
     assert_eq!(
-        create(&app, &admin, &form(&app), PASSWORD).await.status,
+        create(&app, &auditor, &form(&app), PASSWORD).await.status,
         StatusCode::FORBIDDEN
     );
     for _ in 0..super::ops::MAX_TOKENS {
@@ -330,7 +330,7 @@ async fn a_token_ends_by_its_date_and_with_its_makers_role() {
         .expect("changed");
         tx.commit().await.expect("committed");
     };
-    roles("admin").await;
+    roles("auditor").await;
     assert_eq!(status(&app).await, StatusCode::UNAUTHORIZED);
     roles("developer").await;
     assert_eq!(status(&app).await, StatusCode::OK);
@@ -549,7 +549,7 @@ async fn hook(State(got): State<Got>, headers: HeaderMap, body: Bytes) -> Status
 #[tokio::test]
 async fn the_commands_bring_an_event_to_a_program_that_can_verify_it() {
     let app = app().await;
-    let (workspace, who) = developer(&app).await;
+    let (_, who) = developer(&app).await;
     let token = token(&app, &who).await;
     let portal = format!("http://{}", app.listen_portal().await);
     let got = Got::default();
@@ -627,7 +627,6 @@ async fn the_commands_bring_an_event_to_a_program_that_can_verify_it() {
     let ended = timeout(SOON, running).await.expect("in time").expect("ran");
     let why = ended.expect_err("it ended").0;
     assert!(why.contains("revoked"), "{why}");
-    let _ = workspace;
 }
 
 #[tokio::test]

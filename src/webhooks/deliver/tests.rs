@@ -591,10 +591,10 @@ on_both_engines! {
             ).expect("counted");
             counts
         };
-        crate::webhooks::deliver::upkeep(&bench.app.state).await.expect("done");
+        upkeep(&bench.app.state).await.expect("done");
         assert_eq!(count().await, (4, 4, 3));
         bench.app.clock.advance(bench.app.state.config.webhook_retention + 1);
-        crate::webhooks::deliver::upkeep(&bench.app.state).await.expect("done");
+        upkeep(&bench.app.state).await.expect("done");
         assert_eq!(count().await, (1, 1, 0));
     }
 }
