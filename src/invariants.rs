@@ -126,6 +126,7 @@ fn every_change_to_keys_people_or_tokens_is_recorded() {
                     "hand_over(state,&muttx",
                     "disable_in(state,&muttx",
                     "change_in(state,&muttx",
+                    "create_in(state,&muttx",
                 ]
                 .iter()
                 .any(|call| body.contains(call));
