@@ -17,7 +17,7 @@ use crate::{
     },
     plans,
     profiles::{CurrencyKind, KeyStyle},
-    server::{clock::is_id, error::AppError, state::AppState},
+    server::{clock::is_id, config, error::AppError, run, state::AppState},
     webhooks::{self, ops::Made},
     workspaces,
 };
@@ -267,7 +267,15 @@ async fn create_webhook(
         events,
         ..webhooks::policy::Wanted::default()
     };
-    let new = webhooks::policy::new_endpoint(&state.profile, &state.config.webhook_reach, &wanted)
+    let mut reach = state.config.webhook_reach.clone();
+    // The demo, which may run beside this command, sends to this machine too.
+    let demo = run::is_demo(&state.db)
+        .await
+        .map_err(|error| Failed(format!("database: {error}")))?;
+    if demo {
+        reach.allow.extend(config::loopback());
+    }
+    let new = webhooks::policy::new_endpoint(&state.profile, &reach, &wanted)
         .map_err(AppError::fields)?;
     let made = webhooks::ops::create_at_console(state, workspace, &new).await?;
     let secret = match &made {

@@ -275,7 +275,7 @@ impl Config {
 }
 
 /// This machine, as the demo's webhooks reach it.
-fn loopback() -> Vec<IpNet> {
+pub fn loopback() -> Vec<IpNet> {
     [
         IpNet::new_assert(Ipv4Addr::LOCALHOST.into(), 8),
         IpNet::new_assert(Ipv6Addr::LOCALHOST.into(), 128),
