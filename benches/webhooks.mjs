@@ -2,7 +2,7 @@
 // A group of run.mjs, which hands over what it starts and measures servers with.
 //
 // The server and the database have core 0 between them; this process, which posts events and receives deliveries, has core 1.
-// Postgres is one of its own, set up as it comes: what is committed is on disk.
+// Postgres is one of its own, set up as it comes: what is committed is on disk. So it is with Latchkey on SQLite.
 
 import { execFileSync } from "node:child_process";
 import { createHmac } from "node:crypto";
@@ -207,8 +207,12 @@ export async function webhooks({ here, dir, binary, ports, password, start, used
   /** From the moment that the sink opens on a full queue. `left` gives what is not settled yet. */
   async function drain(server, queued, left) {
     const before = used(server.pid);
+    const idle = process.cpuUsage();
+    const opened = performance.now();
     const early = sink.release();
     const { first, twice } = await sink.all(queued, 300_000);
+    const { user, system } = process.cpuUsage(idle);
+    const busy = (user + system) / (performance.now() - opened) / 10;
     for (const until = performance.now() + 30_000; (await left()) > 0; await sleep(20)) {
       if (performance.now() > until) throw new Error("what has arrived is not settled");
     }
@@ -216,7 +220,7 @@ export async function webhooks({ here, dir, binary, ports, password, start, used
     const drained = first.slice(early);
     const took = drained.at(-1).at - drained[0].at;
     const cpu = ((used(server.pid).cpu - before.cpu) * 1e6) / drained.length;
-    return { rate: ((drained.length - 1) * 1000) / took, cpu, settled: settled - drained.at(-1).at, twice };
+    return { rate: ((drained.length - 1) * 1000) / took, cpu, settled: settled - drained.at(-1).at, twice, busy };
   }
 
   const throughput = (name, installed, workspaces) => ({
@@ -306,7 +310,7 @@ export async function webhooks({ here, dir, binary, ports, password, start, used
     throughput("Latchkey on Postgres, 20 endpoints", onPostgres, onPostgres.shared),
     throughput("Latchkey on SQLite, 1 endpoint", onSqlite, onSqlite.alone),
     throughput("Latchkey on SQLite, 20 endpoints", onSqlite, onSqlite.shared),
-  ], ({ rate, twice }) => `${Math.round(rate)} deliveries/s, ${twice} came twice`);
+  ], ({ rate, twice, busy }) => `${Math.round(rate)} deliveries/s, ${twice} came twice, the sink was busy for ${Math.round(busy)} % of the time`);
   const waits = await measured([onPostgres, onSqlite].flatMap((installed) => [
     steady(`${installed.engine}, all answer`, installed, []),
     steady(`${installed.engine}, half of them hang`, installed, HANGING),
@@ -318,7 +322,7 @@ export async function webhooks({ here, dir, binary, ports, password, start, used
 
   const standard = Math.max(...rates.slice(0, 3).map(({ rate }) => rate));
   return [
-    `${events} events wait when the sink opens; from the first delivery to the last. Server and database share core 0, sink and load have core 1; Postgres commits to disk. CPU is the server's alone, without Postgres. The factor is to the best of graphile-worker.`,
+    `${events} events wait when the sink opens; from the first delivery to the last. Server and database share core 0, sink and load have core 1; both databases commit to disk. CPU is the server's alone, without Postgres. The factor is to the best of graphile-worker.`,
     "",
     "| | deliveries/s | | CPU-µs each | the last is settled after ms |",
     "| --- | --: | --: | --: | --: |",
