@@ -10,6 +10,7 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { webhooks } from "./webhooks.mjs";
 
 const { values: asked } = parseArgs({
   options: {
@@ -34,14 +35,14 @@ const LATCHKEY = asked.binary ?? `${here}target/release/latchkey`;
 /** Its row is left out where it is not there: .ci/tools makes it. */
 const PINGAP = `${tools}/bin/pingap`;
 const AXUM = `${dir}/axum/release/bare-axum`;
-const PORTS = { portal: 4700, api: 4701, gateway: 4702, peer: 4703, upstream: 4704 };
+const PORTS = { portal: 4700, api: 4701, gateway: 4702, peer: 4703, upstream: 4704, sink: 4705, postgres: 4706 };
 const PASSWORD = "a password that is only measured with";
 
 // ── What runs ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 const running = new Set();
 process.on("exit", () => running.forEach((child) => child.kill("SIGKILL")));
-process.on("SIGINT", () => process.exit(130));
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(130));
 
 /** Starts a program on one core and waits until it answers on its port, or on `says` in what it prints. */
 async function start(core, name, command, args, { port, env = {}, cwd = dir, patience = 30_000 }) {
@@ -472,14 +473,23 @@ function record(title, text) {
   fs.writeFileSync(file, sections.map((one) => `${one.trim()}\n\n`).join("").trimEnd() + "\n");
 }
 
-const wanted = asked.only ?? [...Object.keys(groups).filter((name) => !asked.quick || name !== "keys"), "instructions"];
+/** What is measured otherwise than by wrk. */
+const others = {
+  webhooks: {
+    title: "Webhooks",
+    text: () => webhooks({ here, dir, binary: LATCHKEY, ports: PORTS, password: PASSWORD, start, used, median, quick: asked.quick, rounds }),
+  },
+  instructions: { title: "Instructions", text: instructions },
+};
+
+const wanted = asked.only ?? [...Object.keys(groups).filter((name) => !asked.quick || name !== "keys"), ...Object.keys(others)];
 fs.mkdirSync(dir, { recursive: true });
 for (const name of wanted) {
-  if (name !== "instructions" && !groups[name]) throw new Error(`there is no group ${name}; take one of: ${Object.keys(groups).join(", ")}, instructions`);
+  if (!groups[name] && !others[name]) throw new Error(`there is no group ${name}; take one of: ${Object.keys({ ...groups, ...others }).join(", ")}`);
 }
 for (const name of wanted) {
-  const title = name === "instructions" ? "Instructions" : groups[name].title;
-  const text = name === "instructions" ? await instructions() : await table(groups[name]);
+  const { title, text: measured } = others[name] ?? { title: groups[name].title, text: () => table(groups[name]) };
+  const text = await measured();
   console.log(`\n## ${title}\n\n${text}`);
   if (!asked.quick) record(title, text);
 }
