@@ -305,9 +305,9 @@ on_both_engines! {
         assert_eq!(ops::header_names(&stage.app.state, &row).expect("open"), ["x-b", "x-c"]);
 
         // Another form stood on what was there before.
-        let stale = stage.post(&path, &[("filled", "1"), ("basis", &b), ("url", URL), ("events", "key.revoked")]).await;
-        assert_eq!(stale.status, StatusCode::CONFLICT);
-        assert!(stale.body.contains("Someone changed this endpoint"));
+        let late = stage.post(&path, &[("filled", "1"), ("basis", &b), ("url", URL), ("events", "key.revoked")]).await;
+        assert_eq!(late.status, StatusCode::CONFLICT);
+        assert!(late.body.contains("Someone changed this endpoint"));
 
         let b = basis().await;
         let elsewhere = "https://elsewhere.example.com/";
@@ -403,10 +403,10 @@ on_both_engines! {
         let twice = stage.post(&path, &[("since", "24h")]).await;
         assert_eq!(twice.status, StatusCode::CONFLICT);
         let mut reader = stage.app.state.db.read().await.expect("a connection");
-        let replay = store::last_replay(&mut reader, &stage.acme, &id).await.expect("read").expect("there");
+        let begun = store::last_replay(&mut reader, &stage.acme, &id).await.expect("read").expect("there");
         drop(reader);
-        assert_eq!((replay.total, replay.state.as_str()), (3, "running"));
-        assert_eq!(replay.since, stage.app.clock.now() - DAY);
+        assert_eq!((begun.total, begun.state.as_str()), (3, "running"));
+        assert_eq!(begun.since, stage.app.clock.now() - DAY);
         let page = stage.app.get(&format!("/webhooks/{id}"), Some(&stage.developer)).await;
         assert!(page.body.contains("data-live"), "{}", page.body);
         let stop = stage.post(&format!("{path}/stop"), &[]).await;

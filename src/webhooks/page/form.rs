@@ -314,12 +314,12 @@ fn edit_page(subject: &Subject, names: &[String], answer: &Answer) -> AnyView {
         .into_any()
     };
     // Once a conflict was told of, the form stands on what is there now.
-    let stale = answer
+    let conflict = answer
         .error
         .as_ref()
         .is_some_and(|error| error.kind == UiErrorKind::Conflict);
     let basis = match answer.value("basis") {
-        sent if !sent.is_empty() && !stale => sent,
+        sent if !sent.is_empty() && !conflict => sent,
         _ => policy::basis(row),
     };
     framed(
