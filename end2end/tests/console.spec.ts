@@ -56,15 +56,16 @@ test("commands say what is wrong and change nothing", async ({ cli }) => {
   await expect(cli(["admin", "create-user", "--email", "maker@demo.test", "--name", "x"], `${password}\n`)).rejects.toThrow(/ended with 1[^]*already/);
   await expect(cli(["admin", "create-workspace", "--name", "x", "--owner", "nobody@example.test"])).rejects.toThrow(/ended with 1[^]*no account/);
   await expect(cli([...key, "--workspace", "wsp_nonsense"])).rejects.toThrow(/ended with 1[^]*no workspace/);
+  const webhook = ["admin", "create-webhook", "--url", "https://hooks.example/in", "--events", "*"];
+  await expect(cli([...webhook, "--workspace", "wsp_nonsense"])).rejects.toThrow(/ended with 1[^]*no workspace/);
   await expect(cli(["admin", "revoke-key", "--key", "nonsense"])).rejects.toThrow(/ended with 1/);
   await expect(cli(["admin", "revoke-key", "--key", "key_00000000000000000000000000"])).rejects.toThrow(/ended with 1/);
   // Bad usage is told apart from what cannot be done.
   await expect(cli(["admin", "create-key"])).rejects.toThrow(/ended with 2/);
+  await expect(cli(["listen", "--token", "x"])).rejects.toThrow(/ended with 2[^]*--forward-to/);
   await expect(cli(["nonsense"])).rejects.toThrow(/ended with 2/);
   // What this version has not got is refused by name.
-  await expect(cli(["admin", "create-webhook", "--workspace", "w"])).rejects.toThrow(/create-webhook is not available in this version/);
   await expect(cli(["admin", "rotate-secrets"])).rejects.toThrow(/rotate-secrets is not available in this version/);
-  await expect(cli(["listen", "--token", "x"])).rejects.toThrow(/not available in this version/);
   await expect(cli(["serve", "--only", "portal"])).rejects.toThrow(/--only is not available in this version/);
 });
 

@@ -37,7 +37,7 @@ test("a pair made in the browser signs, and its private half is in no request", 
     await page.getByRole("radio", { name: "Test" }).check();
     await page.getByLabel("Label", { exact: true }).fill(unique("Ledger"));
     await page.getByRole("button", { name: "Make a pair in this browser" }).click();
-    const shown = page.getByLabel("Private key", { exact: true });
+    const shown = page.getByRole("status", { name: "Private key", exact: true });
     await expect(shown).toHaveText(/BEGIN PRIVATE KEY/);
     await expect(page.getByRole("radio", { name: "I hand in a public key" })).toBeChecked();
     const pem = (await shown.textContent())!;
