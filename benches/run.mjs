@@ -465,6 +465,7 @@ function record(title, text) {
   const cpu = os.cpus()[0].model.trim();
   const head = `# Measured on ${day}\n\n${cpu}, ${os.cpus().length} cores, Linux ${os.release()}. Each server alone on one core, wrk with ${CONNECTIONS} connections on another; medians of rounds in which the rows take turns. \`make bench\` makes this file; benches/run.mjs says what each row is.\n`;
   const sections = fs.existsSync(file) ? fs.readFileSync(file, "utf8").split(/^(?=## )/m) : [head];
+  sections[0] = head;
   const section = `## ${title}\n\n${text}\n\n`;
   const at = sections.findIndex((one) => one.startsWith(`## ${title}\n`));
   if (at < 0) sections.push(section);
