@@ -89,6 +89,10 @@ impl Rng {
     }
 
     /// Bytes for what is no secret: from a generator of this thread that the operating system seeds, now and again.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the Rng that is passed in"
+    )]
     fn passing_bytes<const N: usize>(&self) -> [u8; N] {
         match &self.0 {
             Source::System => rand::rng().random(),

@@ -4,7 +4,7 @@ use httpsig::prelude::SharedKey;
 use super::{JSON, Platform, denied, refused};
 use crate::{
     gateway::{
-        signature::tests::{ALL, Key, Sent},
+        signature::tests::{Key, Sent},
         signed_tests::{Pair, request},
     },
     server::testing::Reply,

@@ -4,7 +4,7 @@ use sqlx::FromRow;
 
 use super::{
     RequestRow,
-    tally::{Hour, Keyed, LastUse},
+    tally::{Counted, Keyed, LastUse},
 };
 use crate::{
     db::{Bulk, Db, DbError, Reader, Tx},
@@ -87,7 +87,7 @@ static COUNT: Bulk = Bulk::new(
       do update set requests = usage_hours.requests + excluded.requests",
 );
 
-pub async fn count(tx: &mut Tx, hours: &[(Hour, i64)]) -> Result<(), DbError> {
+pub async fn count(tx: &mut Tx, hours: &[(Counted, i64)]) -> Result<(), DbError> {
     crate::execute_bulk!(
         tx,
         COUNT,

@@ -18,7 +18,7 @@ pub struct Keyed {
 
 /// What requests are counted by.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Hour {
+pub struct Counted {
     pub workspace_id: Arc<str>,
     pub environment: Arc<str>,
     pub key_id: Arc<str>,
@@ -37,14 +37,14 @@ pub struct LastUse {
 #[derive(Default)]
 pub struct Tally {
     pub keyed: Vec<Keyed>,
-    hours: HashMap<Hour, i64>,
+    hours: HashMap<Counted, i64>,
     last: HashMap<Arc<str>, (Millis, Option<String>)>,
 }
 
 /// A tally in one order everywhere, so that two nodes never wait for each other's rows.
 pub struct Sorted {
     pub keyed: Vec<Keyed>,
-    pub hours: Vec<(Hour, i64)>,
+    pub hours: Vec<(Counted, i64)>,
     pub last: Vec<LastUse>,
 }
 
@@ -63,7 +63,7 @@ impl Tally {
             key_id: row.key_id.clone(),
             id: row.id.clone(),
         });
-        let hour = Hour {
+        let hour = Counted {
             workspace_id: row.workspace_id.clone(),
             environment: row.environment.clone(),
             key_id: row.key_id.clone(),
@@ -75,7 +75,7 @@ impl Tally {
 
     /// Adds a row that was read again.
     pub fn add_owed(&mut self, row: store::OwedRow) {
-        let hour = Hour {
+        let hour = Counted {
             workspace_id: row.workspace_id.into(),
             environment: row.environment.into(),
             key_id: row.key_id.into(),
@@ -90,7 +90,7 @@ impl Tally {
         self.count(hour, row.at, row.ip.as_deref());
     }
 
-    fn count(&mut self, hour: Hour, at: Millis, ip: Option<&str>) {
+    fn count(&mut self, hour: Counted, at: Millis, ip: Option<&str>) {
         match self.last.get_mut(&hour.key_id) {
             Some((latest, from)) if *latest <= at => {
                 *latest = at;
