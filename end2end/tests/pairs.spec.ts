@@ -64,7 +64,7 @@ test("a pair made in the browser signs, and its private half is in no request", 
     // No part of the private half is in what was sent, in whatever form.
     const lines = pem.split("\n").filter((line) => line && !line.startsWith("-"));
     const half = createPrivateKey(pem).export({ format: "jwk" }).d!;
-    for (const secret of [...lines, half, encodeURIComponent(lines[0])])
+    for (const secret of [...lines, half, encodeURIComponent(lines[0]!)])
       expect(sent.filter((text) => text.includes(secret))).toEqual([]);
     expect(sent.some((text) => text.includes("public_key="))).toBe(true);
     await context.close();
