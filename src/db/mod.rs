@@ -327,7 +327,14 @@ pub struct Bulk {
     head: &'static str,
     width: usize,
     tail: &'static str,
-    texts: OnceLock<[String; Self::SIZES.len()]>,
+    texts: OnceLock<[BulkText; Self::SIZES.len()]>,
+}
+
+/// A statement for so many rows, as each engine is quick with it.
+pub struct BulkText {
+    /// SQLite counts `$1` among names, and whoever binds by names looks each of them up in a list.
+    pub nameless: String,
+    pub numbered: String,
 }
 
 impl Bulk {
@@ -345,22 +352,23 @@ impl Bulk {
     }
 
     /// The statement for as many of so many rows as one takes, and how many that are.
-    pub fn fitting(&'static self, rows: usize) -> (&'static str, usize) {
-        let texts = self
-            .texts
-            .get_or_init(|| Self::SIZES.map(|rows| self.text(rows)));
-        Self::SIZES
-            .into_iter()
-            .zip(texts)
-            .find(|(size, _)| *size <= rows)
-            .map_or(("", rows), |(size, text)| (text.as_str(), size))
+    pub fn fitting(&'static self, rows: usize) -> (&'static BulkText, usize) {
+        let texts = self.texts.get_or_init(|| {
+            Self::SIZES.map(|rows| BulkText {
+                nameless: self.text(rows, |_| "?".to_owned()),
+                numbered: self.text(rows, |number| format!("${number}")),
+            })
+        });
+        let at = Self::SIZES.iter().position(|size| *size <= rows);
+        let at = at.unwrap_or(Self::SIZES.len() - 1);
+        (&texts[at], Self::SIZES[at])
     }
 
-    fn text(&self, rows: usize) -> String {
+    fn text(&self, rows: usize, place: impl Fn(usize) -> String) -> String {
         let values: Vec<String> = (0..rows)
             .map(|row| {
                 let numbers = row * self.width + 1..=(row + 1) * self.width;
-                let values: Vec<String> = numbers.map(|n| format!("${n}")).collect();
+                let values: Vec<String> = numbers.map(&place).collect();
                 format!("({})", values.join(","))
             })
             .collect();
@@ -374,19 +382,19 @@ macro_rules! execute_bulk {
     ($on:expr, $bulk:expr, $rows:expr, |$row:ident| $($bind:expr),+ $(,)?) => {{
         let mut rest = $rows;
         while !rest.is_empty() {
-            let (sql, size) = $bulk.fitting(rest.len());
+            let (text, size) = $bulk.fitting(rest.len());
             let (now, later) = rest.split_at(size);
             rest = later;
             match ($on).arm() {
                 $crate::db::Arm::Sqlite(c) => {
-                    let mut query = sqlx::query(sql);
+                    let mut query = sqlx::query(text.nameless.as_str());
                     for $row in now {
                         query = query$(.bind($bind))+;
                     }
                     query.execute(c).await.map(drop)
                 }
                 $crate::db::Arm::Postgres(c) => {
-                    let mut query = sqlx::query(sql);
+                    let mut query = sqlx::query(text.numbered.as_str());
                     for $row in now {
                         query = query$(.bind($bind))+;
                     }
