@@ -252,13 +252,13 @@ fn summary(action: &str, detail: &str) -> String {
         "webhook.switched_off" if detail["reason"] == "gone" => {
             format!(
                 "Switched off the webhook to {}: it answered 410",
-                text("url")
+                text("origin")
             )
         }
         "webhook.switched_off" => {
             format!(
                 "Switched off the webhook to {}: it failed for five days",
-                text("url")
+                text("origin")
             )
         }
         "plan.requested" => format!("Requested the plan {}", text("name")),

@@ -18,7 +18,7 @@ use crate::{
     webhooks::{
         client::Outcome,
         outbox::{self, EventType},
-        retry,
+        policy, retry,
         types::{Cause, EndpointState},
     },
     workspaces::{self, Role},
@@ -180,7 +180,8 @@ async fn switch_off(
         actor: audit::ITSELF.to_owned(),
         action: "webhook.switched_off",
         target: endpoint.id.clone(),
-        detail: json!({ "url": endpoint.url, "environment": endpoint.environment, "reason": to.as_str() }),
+        // No more of its URL: a token may stand there, and an entry stays.
+        detail: json!({ "origin": policy::origin(&endpoint.url), "environment": endpoint.environment, "reason": to.as_str() }),
     };
     audit::record(&mut tx, &entry, now).await?;
     let data = json!({
