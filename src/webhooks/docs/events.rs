@@ -3,8 +3,8 @@
 use leptos::prelude::*;
 
 use crate::{
-    frame::{self, Head, Here, Span, framed, loaded},
-    server::{error::AppError, page, state::AppState},
+    frame::{Head, Here, Span, framed, loaded},
+    server::state::AppState,
     ui::{
         badge::{Badge, Tone},
         code_block::{CodeBlock, Lang, Sample},
@@ -20,18 +20,9 @@ use crate::{
 
 #[component]
 pub fn EventsPage() -> impl IntoView {
-    let load = async {
-        let here = frame::here()?;
-        let state = page::state()?;
-        let read = async {
-            let mut reader = state.db.read().await?;
-            super::endpoints(&mut reader, &here.viewer).await
-        };
-        let mut own = read.await.map_err(AppError::into_ui)?;
-        own.retain(|row| row.environment == here.environment.id);
-        Ok((state, here, own))
-    };
-    loaded(load, |(state, here, own)| events(&state, &here, &own))
+    loaded(super::here_with_own(), |(state, here, own)| {
+        events(&state, &here, &own)
+    })
 }
 
 fn events(state: &AppState, here: &Here, own: &[EndpointRow]) -> AnyView {

@@ -9,14 +9,30 @@ pub use events::EventsPage;
 pub use page::WebhookDocsPage;
 
 use crate::{
-    accounts::Viewer, db::Reader, server::error::AppError, webhooks::policy::READERS,
-    webhooks::store::EndpointRow,
+    error::UiError,
+    frame::{self, Here},
+    server::{self, error::AppError, state::AppState},
+    webhooks::{
+        policy::READERS,
+        store::{self, EndpointRow},
+    },
 };
 
-/// The endpoints that the viewer may know of.
-async fn endpoints(reader: &mut Reader, viewer: &Viewer) -> Result<Vec<EndpointRow>, AppError> {
-    if !viewer.has_any(READERS) {
-        return Ok(Vec::new());
+/// Where the viewer is, with those endpoints there that they may know of.
+async fn here_with_own() -> Result<(AppState, Here, Vec<EndpointRow>), UiError> {
+    let here = frame::here()?;
+    let state = server::page::state()?;
+    if !here.viewer.has_any(READERS) {
+        return Ok((state, here, Vec::new()));
     }
-    Ok(crate::webhooks::store::endpoints(reader, viewer.workspace_id()).await?)
+    let read = async {
+        let mut reader = state.db.read().await?;
+        store::endpoints(&mut reader, here.viewer.workspace_id()).await
+    };
+    let mut own = read
+        .await
+        .map_err(AppError::from)
+        .map_err(AppError::into_ui)?;
+    own.retain(|row| row.environment == here.environment.id);
+    Ok((state, here, own))
 }

@@ -3,9 +3,9 @@
 use leptos::prelude::*;
 
 use crate::{
-    frame::{self, Head, Here, Span, framed, loaded},
+    frame::{Head, Here, Span, framed, loaded},
     profiles::Profile,
-    server::{clock::first_id, error::AppError, page},
+    server::clock::first_id,
     ui::{
         code_block::{CodeBlock, Lang, Sample},
         layout::Width,
@@ -31,18 +31,9 @@ const ED25519: &str = include_str!("../samples/verify_ed25519.mjs");
 
 #[component]
 pub fn WebhookDocsPage() -> impl IntoView {
-    let load = async {
-        let here = frame::here()?;
-        let state = page::state()?;
-        let read = async {
-            let mut reader = state.db.read().await?;
-            super::endpoints(&mut reader, &here.viewer).await
-        };
-        let mut own = read.await.map_err(AppError::into_ui)?;
-        own.retain(|row| row.environment == here.environment.id);
-        Ok((state, here, own))
-    };
-    loaded(load, |(state, here, own)| docs(&state.profile, &here, &own))
+    loaded(super::here_with_own(), |(state, here, own)| {
+        docs(&state.profile, &here, &own)
+    })
 }
 
 fn docs(profile: &Profile, here: &Here, own: &[EndpointRow]) -> AnyView {
