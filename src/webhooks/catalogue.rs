@@ -226,7 +226,7 @@ fn own(event: EventType) -> EventKind {
                     json!("whe_01jd3v7k2m8q5x9wz4r6t0c1bd"),
                 ),
                 ("environment", text(), json!("live")),
-                ("url", text(), json!("https://example.com/webhooks")),
+                ("origin", text(), json!("https://example.com")),
                 (
                     "reason",
                     json!({ "enum": ["failed", "gone"] }),

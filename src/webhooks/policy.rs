@@ -341,7 +341,7 @@ fn header_value(text: &str) -> Result<Zeroizing<String>, String> {
     Ok(Zeroizing::new(value.to_owned()))
 }
 
-/// Scheme and host of an address. The rest may hold a token, and what stands in the audit record stays.
+/// Scheme, host and port of an address. The rest may hold a token, which neither the audit record nor an event may carry on.
 pub fn origin(url: &str) -> String {
     url::Url::parse(url).map_or_else(|_| "?".to_owned(), |url| url.origin().ascii_serialization())
 }

@@ -175,17 +175,19 @@ async fn switch_off(
     };
     // The rest, should there be more, when it is due.
     store::miss(&mut tx, endpoint_id, now).await?;
+    // No more of its URL is told: a token may stand there, and an entry stays, an event goes to other endpoints and a notice
+    // is mailed.
+    let origin = policy::origin(&endpoint.url);
     let entry = audit::Entry {
         chain: endpoint.workspace_id.clone(),
         actor: audit::ITSELF.to_owned(),
         action: "webhook.switched_off",
         target: endpoint.id.clone(),
-        // No more of its URL: a token may stand there, and an entry stays.
-        detail: json!({ "origin": policy::origin(&endpoint.url), "environment": endpoint.environment, "reason": to.as_str() }),
+        detail: json!({ "origin": origin, "environment": endpoint.environment, "reason": to.as_str() }),
     };
     audit::record(&mut tx, &entry, now).await?;
     let data = json!({
-        "endpoint_id": endpoint.id, "environment": endpoint.environment, "url": endpoint.url, "reason": to.as_str(),
+        "endpoint_id": endpoint.id, "environment": endpoint.environment, "origin": origin, "reason": to.as_str(),
     });
     outbox::enqueue(
         &mut tx,
@@ -207,9 +209,8 @@ async fn switch_off(
         workspace_id: Some(&endpoint.workspace_id),
         subject: format!("A {} webhook was switched off", endpoint.environment),
         text: format!(
-            "No more events are sent to {}. {why} Once it is mended, switch it on again on its page; what it missed can be \
-             sent from there.",
-            endpoint.url
+            "No more events are sent to {origin}. {why} Once it is mended, switch it on again on its page; what it missed can \
+             be sent from there."
         ),
         action: "See the endpoint",
         path: format!("/webhooks/{}", endpoint.id),

@@ -404,7 +404,8 @@ on_both_engines! {
         let auditor = bench.app.member(&bench.workspace, &[Role::Auditor]).await;
         let sink = Sink::answering(|_, _| async { StatusCode::GONE.into_response() }).await;
         let other = Sink::saying(&[200]).await;
-        let (endpoint, _) = bench.endpoint(&sink.url(), Signing::Hmac).await;
+        let url = format!("{}?token=canary", sink.url());
+        let (endpoint, _) = bench.endpoint(&url, Signing::Hmac).await;
         let (listening, _) = bench.endpoint(&other.url(), Signing::Hmac).await;
         bench.events(1).await;
         let _working = bench.work();
@@ -419,15 +420,23 @@ on_both_engines! {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         let heard = other.got().into_iter().find(|got| got.body.contains("webhook.disabled"));
-        let body: Value = serde_json::from_str(&heard.expect("told").body).expect("JSON");
+        let heard = heard.expect("told").body;
+        let body: Value = serde_json::from_str(&heard).expect("JSON");
         assert_eq!((&body["data"]["endpoint_id"], &body["data"]["reason"]), (&json!(endpoint.id), &json!("gone")));
+        // By its origin alone: what else is in its URL is nobody else's.
+        let origin = format!("http://{}", sink.address);
+        assert_eq!(body["data"]["origin"], origin);
+        assert!(!heard.contains("canary"), "{heard}");
         bench.until(&listening, is_delivered).await;
         // What comes now is missed at once, and nothing is sent.
         bench.events(1).await;
         let rows = bench.until(&endpoint, |row| row.state == "missed").await;
         // Three with the word of its own end.
         assert_eq!((rows.len(), sink.got().len()), (3, 1));
-        assert_eq!(bench.app.letters(&developer.email).await.len(), 1);
+        let letters = bench.app.letters(&developer.email).await;
+        let [letter] = letters.as_slice() else { panic!("one letter: {letters:?}") };
+        let told = letter.text.join(" ");
+        assert!(told.contains(&origin) && !told.contains("canary"), "{told}");
         assert!(bench.app.letters(&auditor.email).await.is_empty());
         let mut reader = bench.app.state.db.read().await.expect("a connection");
         let (audited,): (i64,) = crate::fetch_one!(
