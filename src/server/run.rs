@@ -59,6 +59,8 @@ const DRAIN: Duration = Duration::from_secs(4);
 const HOUSEKEEPING: Duration = Duration::from_mins(1);
 /// How long it is known that a letter was sent, or why not.
 const MAIL_KEPT: Millis = 30 * DAY;
+/// How long a token of the command line is still listed once it has ended; the audit record keeps what it was.
+const CLI_TOKENS_KEPT: Millis = 30 * DAY;
 
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -322,20 +324,10 @@ pub fn api_router(state: &AppState) -> Router {
     api::router(state)
 }
 
-/// Removes what has run out.
+/// Does every minute what time asks for.
 async fn housekeep(state: AppState, stop: CancellationToken) {
     loop {
-        let clean = async {
-            let now = state.clock.now();
-            let mut tx = state.db.begin().await?;
-            accounts::store::delete_expired(&mut tx, now, now - DAY).await?;
-            accounts::links::store::delete_expired(&mut tx, now).await?;
-            mail::store::delete_before(&mut tx, now - MAIL_KEPT).await?;
-            gateway::store::delete_nonces_before(&mut tx, now).await?;
-            tx.commit().await?;
-            state.db.prune_changes(now).await
-        };
-        if let Err(error) = clean.await {
+        if let Err(error) = clean(&state).await {
             tracing::warn!(%error, "what has expired could not be removed");
         }
         let upkeep = async {
@@ -356,6 +348,19 @@ async fn housekeep(state: AppState, stop: CancellationToken) {
             () = stop.cancelled() => return,
         }
     }
+}
+
+/// Removes what has run out.
+pub async fn clean(state: &AppState) -> Result<(), DbError> {
+    let now = state.clock.now();
+    let mut tx = state.db.begin().await?;
+    accounts::store::delete_expired(&mut tx, now, now - DAY).await?;
+    accounts::links::store::delete_expired(&mut tx, now).await?;
+    mail::store::delete_before(&mut tx, now - MAIL_KEPT).await?;
+    gateway::store::delete_nonces_before(&mut tx, now).await?;
+    webhooks::cli::store::delete_ended_before(&mut tx, now - CLI_TOKENS_KEPT).await?;
+    tx.commit().await?;
+    state.db.prune_changes(now).await
 }
 
 async fn asked_to_stop() {

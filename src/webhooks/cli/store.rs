@@ -126,7 +126,17 @@ pub async fn revoke(
     Ok(done > 0)
 }
 
-/// A token by itself, before it is known whose: the exception among store functions that takes no workspace.
+/// Removes those of every workspace that ended before this moment.
+pub async fn delete_ended_before(tx: &mut Tx, before: Millis) -> Result<(), DbError> {
+    crate::execute!(
+        tx,
+        "delete from cli_tokens where revoked_at < $1 or expires_at < $1",
+        before
+    )?;
+    Ok(())
+}
+
+/// A token by itself, before it is known whose, so that no workspace can be taken.
 pub async fn by_hash(
     reader: &mut Reader,
     hash: SecretHash,

@@ -19,13 +19,16 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::client::{self, Listen, Trigger};
+use super::{
+    client::{self, Listen, Trigger},
+    store,
+};
 use crate::{
     db::testing::{self, Engine},
     profiles::Profile,
     server::{
         clock::{DAY, is_id},
-        listen,
+        listen, run,
         testing::{PASSWORD, Reply, Someone, TestApp, serve},
     },
     webhooks::outbox::{self, EventType},
@@ -336,6 +339,31 @@ async fn a_token_ends_by_its_date_and_with_its_makers_role() {
     assert_eq!(status(&app).await, StatusCode::OK);
     app.clock.advance(30 * DAY);
     assert_eq!(status(&app).await, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
+async fn a_token_that_has_ended_is_listed_for_thirty_days_more() {
+    let app = app().await;
+    let (workspace, who) = developer(&app).await;
+    token(&app, &who).await;
+    let page = format!("/settings/cli/{}/revoke", only_token(&app).await);
+    app.post(&page, Some(&who), &[]).await;
+    // It ends by its date, when the other is about to go.
+    token(&app, &who).await;
+    let listed = async || {
+        run::clean(&app.state).await.expect("done");
+        let mut reader = app.state.db.read().await.expect("a connection");
+        let tokens = store::list(&mut reader, &workspace).await.expect("read");
+        tokens.len()
+    };
+    app.clock.advance(30 * DAY);
+    assert_eq!(listed().await, 2);
+    app.clock.advance(1);
+    assert_eq!(listed().await, 1);
+    app.clock.advance(30 * DAY - 1);
+    assert_eq!(listed().await, 1);
+    app.clock.advance(1);
+    assert_eq!(listed().await, 0);
 }
 
 #[tokio::test]
