@@ -153,6 +153,7 @@ pub async fn open(config: Config, migrate: Migrate) -> Result<Opened, StartError
         profile,
         usage,
         sandbox: Sandbox::default(),
+        stop: CancellationToken::new(),
     });
     Ok(Opened {
         state,
@@ -227,7 +228,7 @@ pub async fn serve(opened: Opened, ready: impl FnOnce(&Config)) -> Result<(), St
         url: without_password(&state.config.database_url),
         error,
     })?;
-    let stop = CancellationToken::new();
+    let stop = state.stop.clone();
     let mut servers = JoinSet::new();
     let mut listeners = vec![
         (state.config.portal_addr, portal::router(&state)),

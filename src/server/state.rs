@@ -2,6 +2,7 @@
 
 use std::{ops::Deref, sync::Arc};
 
+use tokio_util::sync::CancellationToken;
 use webauthn_rs::prelude::Webauthn;
 
 use super::{
@@ -44,6 +45,8 @@ pub struct Shared {
     pub tokens: SecretCache<ServiceToken>,
     pub usage: Buffer,
     pub sandbox: Sandbox,
+    /// Cancelled once the process is asked to stop. What is being answered is finished; an answer that has no end ends here.
+    pub stop: CancellationToken,
 }
 
 impl AppState {

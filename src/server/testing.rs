@@ -152,6 +152,7 @@ impl TestApp {
             hasher: Hasher::default(),
             usage,
             sandbox: Sandbox::default(),
+            stop: CancellationToken::new(),
         });
         Self::with_state(state, clock, test)
     }
@@ -207,6 +208,17 @@ impl TestApp {
     /// Serves the portal on a port of loopback.
     pub async fn listen_portal(&self) -> SocketAddr {
         serve(self.portal.clone(), listen::Limits::default()).await
+    }
+
+    /// Serves the portal there until it is asked to stop, and has.
+    pub async fn serve_portal(&self, listener: TcpListener, stop: CancellationToken) {
+        listen::serve(
+            listener,
+            self.portal.clone(),
+            listen::Limits::default(),
+            stop,
+        )
+        .await;
     }
 
     /// What the portal answers, before its body has come.

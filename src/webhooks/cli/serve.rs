@@ -58,7 +58,9 @@ pub async fn listen(
     };
     token.note_use(&state).await?;
     let (to, telling) = Telling::new();
-    tokio::spawn(feed::tell(state, token, heard, to, place));
+    // Whoever listens comes back, to the process that is started next, and takes up where this one stopped.
+    let stop = state.stop.clone();
+    tokio::spawn(stop.run_until_cancelled_owned(feed::tell(state, token, heard, to, place)));
     let headers = [
         (header::CONTENT_TYPE, "text/event-stream"),
         (header::CACHE_CONTROL, "no-store"),

@@ -17,7 +17,8 @@ use axum::{
 use clap::Parser;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use tokio::time::timeout;
+use tokio::{net::TcpListener, time::timeout};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     client::{self, Listen, Trigger},
@@ -574,6 +575,26 @@ async fn hook(State(got): State<Got>, headers: HeaderMap, body: Bytes) -> Status
     }
 }
 
+/// Waits until the portal has noted that a program listens by the only token there is.
+async fn listened(app: &TestApp) {
+    let noted = async {
+        loop {
+            let mut reader = app.state.db.read().await.expect("a connection");
+            let (used,): (Option<i64>,) = crate::fetch_one!(
+                &mut reader,
+                (Option<i64>,),
+                "select last_used_at from cli_tokens"
+            )
+            .expect("read");
+            if used.is_some() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(SOON, noted).await.expect("in time");
+}
+
 #[tokio::test]
 async fn the_commands_bring_an_event_to_a_program_that_can_verify_it() {
     let app = app().await;
@@ -605,23 +626,7 @@ async fn the_commands_bring_an_event_to_a_program_that_can_verify_it() {
     });
     let line = screen.line("whsec_").await;
     let secret = line.split_whitespace().last().expect("a word").to_owned();
-    // It listens once the portal has noted that it does.
-    let noted = async {
-        loop {
-            let mut reader = app.state.db.read().await.expect("a connection");
-            let (used,): (Option<i64>,) = crate::fetch_one!(
-                &mut reader,
-                (Option<i64>,),
-                "select last_used_at from cli_tokens"
-            )
-            .expect("read");
-            if used.is_some() {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    timeout(SOON, noted).await.expect("in time");
+    listened(&app).await;
     let trigger = async |event_type: &str| {
         let asked =
             Triggering::parse_from(["trigger", event_type, "--token", &token, "--url", &portal]);
@@ -655,6 +660,48 @@ async fn the_commands_bring_an_event_to_a_program_that_can_verify_it() {
     let ended = timeout(SOON, running).await.expect("in time").expect("ran");
     let why = ended.expect_err("it ended").0;
     assert!(why.contains("revoked"), "{why}");
+}
+
+#[tokio::test]
+async fn a_stop_waits_for_nobody_who_listens_and_they_come_back() {
+    let app = app().await;
+    let (_, who) = developer(&app).await;
+    let token = token(&app, &who).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
+    let address = listener.local_addr().expect("an address");
+    let portal = format!("http://{address}");
+    let to = "http://127.0.0.1:9/";
+    let asked = Listening::parse_from([
+        "listen",
+        "--token",
+        &token,
+        "--url",
+        &portal,
+        "--forward-to",
+        to,
+    ]);
+    let running = tokio::spawn(async move { client::listen(asked.listen, &mut Vec::new()).await });
+    let stop = app.state.stop.clone();
+    let served = async {
+        tokio::join!(app.serve_portal(listener, stop.clone()), async {
+            listened(&app).await;
+            stop.cancel();
+        })
+    };
+    timeout(SOON, served).await.expect("it has stopped");
+    assert!(!running.is_finished());
+    // That the token is good no more it hears only from who is served next.
+    let viewer = app.viewer(&who);
+    super::ops::revoke(&app.state, &viewer, &only_token(&app).await)
+        .await
+        .expect("revoked");
+    let listener = TcpListener::bind(address).await.expect("free again");
+    let ended = tokio::select! {
+        () = app.serve_portal(listener, CancellationToken::new()) => unreachable!("nobody stops it"),
+        ended = timeout(SOON, running) => ended.expect("in time").expect("ran"),
+    };
+    let why = ended.expect_err("it ended").0;
+    assert!(why.contains("neither revoked nor expired"), "{why}");
 }
 
 #[tokio::test]
