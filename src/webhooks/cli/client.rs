@@ -191,7 +191,7 @@ struct Session {
     events: Vec<String>,
     secret: SigningSecret,
     clock: Clock,
-    /// The last event that was sent on.
+    /// What to take up after: the last event that was sent on, or where the portal said that it begins.
     last: Option<String>,
 }
 
@@ -256,10 +256,13 @@ impl Session {
                         .unwrap_or("The portal has ended it.");
                     return Ok(Ended::Over(reason.to_owned()));
                 }
-                if !event.id.is_empty() {
-                    self.pass_on(&event, out).await?;
-                    self.last = Some(event.id);
+                if event.id.is_empty() {
+                    continue;
                 }
+                if !event.data.is_empty() {
+                    self.pass_on(&event, out).await?;
+                }
+                self.last = Some(event.id);
             }
         }
     }

@@ -124,6 +124,11 @@ impl Heard {
         })
     }
 
+    /// What to take up after should nothing be told any more.
+    fn here(&self) -> String {
+        first_id("evt", self.told_at).max(self.start.clone())
+    }
+
     /// From where more may turn up.
     fn floor(&self) -> String {
         first_id("evt", self.told_at - LATE).max(self.start.clone())
@@ -154,12 +159,10 @@ pub async fn tell(
     _place: Place,
 ) {
     let mut beaten = Instant::now();
-    // Said at once, so that the program knows that it is heard; and how soon to come back should the connection end.
-    if to
-        .send(Bytes::from_static(b": listening\nretry: 1000\n\n"))
-        .await
-        .is_err()
-    {
+    // Said at once, so that the program knows that it is heard; and how soon to come back, and after what, should the
+    // connection end before the first event.
+    let hello = format!(": listening\nretry: 1000\nid: {}\n\n", heard.here());
+    if to.send(Bytes::from(hello)).await.is_err() {
         return;
     }
     loop {

@@ -23,7 +23,7 @@ use crate::{
 pub const MAX_BODY: usize = 64 * 1024;
 
 /// Events of the token's workspace as they come (server-sent events): each with its id, and as data the very body that an
-/// endpoint gets. `Last-Event-ID` takes up after that event.
+/// endpoint gets. `Last-Event-ID` takes up after that event; an id without data, which comes first, says where it begins.
 pub async fn listen(
     Extension(state): Extension<AppState>,
     Extension(listeners): Extension<Listeners>,

@@ -10,9 +10,9 @@ use axum::{
     Router,
     body::{Body, Bytes},
     extract::State,
-    http::{HeaderMap, Request, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Request, StatusCode, header},
     response::Response,
-    routing::post,
+    routing::{get, post},
 };
 use clap::Parser;
 use http_body_util::BodyExt;
@@ -104,20 +104,28 @@ impl Ear {
     /// The next event: its id, or `end`, and its data. None at the end.
     async fn next(&mut self) -> Option<(String, Value)> {
         loop {
-            if let Some((event, rest)) = self.text.split_once("\n\n") {
-                let (event, rest) = (event.to_owned(), rest.to_owned());
+            let event = self.block().await?;
+            let name = line(&event, "id: ").or_else(|| line(&event, "event: "));
+            if let (Some(name), Some(data)) = (name, line(&event, "data: ")) {
+                return Some((name, serde_json::from_str(&data).expect("JSON")));
+            }
+        }
+    }
+
+    /// The id that is told before any event.
+    async fn began(&mut self) -> String {
+        let hello = self.block().await.expect("a first word");
+        assert!(line(&hello, "data: ").is_none(), "{hello}");
+        line(&hello, "id: ").expect("an id")
+    }
+
+    /// What is told up to the next empty line. None at the end.
+    async fn block(&mut self) -> Option<String> {
+        loop {
+            if let Some((block, rest)) = self.text.split_once("\n\n") {
+                let (block, rest) = (block.to_owned(), rest.to_owned());
                 self.text = rest;
-                let line = |start: &str| {
-                    event
-                        .lines()
-                        .find_map(|line| line.strip_prefix(start))
-                        .map(str::to_owned)
-                };
-                let name = line("id: ").or_else(|| line("event: "));
-                if let (Some(name), Some(data)) = (name, line("data: ")) {
-                    return Some((name, serde_json::from_str(&data).expect("JSON")));
-                }
-                continue;
+                return Some(block);
             }
             let frame = timeout(SOON, self.body.frame()).await.expect("in time")?;
             let bytes = frame.expect("whole").into_data().expect("data");
@@ -125,6 +133,14 @@ impl Ear {
                 .push_str(std::str::from_utf8(&bytes).expect("text"));
         }
     }
+}
+
+/// What follows `start` in one of the lines.
+fn line(block: &str, start: &str) -> Option<String> {
+    let mut lines = block.lines();
+    lines
+        .find_map(|line| line.strip_prefix(start))
+        .map(str::to_owned)
 }
 
 async fn happen(app: &TestApp, workspace: &str, environment: Option<&str>, label: &str) {
@@ -251,6 +267,25 @@ async fn listening_takes_up_after_the_last_event_that_was_heard() {
             assert_eq!(app.open(request).await.status(), StatusCode::BAD_REQUEST);
         }
     }
+}
+
+#[tokio::test]
+async fn listening_takes_up_from_where_it_began_if_it_heard_nothing() {
+    let app = app().await;
+    let (workspace, who) = developer(&app).await;
+    let token = token(&app, &who).await;
+    happen(&app, &workspace, Some("sandbox"), "before").await;
+    app.clock.advance(1);
+    let mut ear = Ear::open(&app, &token, None).await;
+    let began = ear.began().await;
+    drop(ear);
+    happen(&app, &workspace, Some("sandbox"), "meanwhile").await;
+    let mut ear = Ear::open(&app, &token, Some(&began)).await;
+    assert_eq!(ear.began().await, began);
+    assert_eq!(
+        ear.next().await.expect("one").1["data"]["label"],
+        "meanwhile"
+    );
 }
 
 #[tokio::test]
@@ -702,6 +737,46 @@ async fn a_stop_waits_for_nobody_who_listens_and_they_come_back() {
     };
     let why = ended.expect_err("it ended").0;
     assert!(why.contains("neither revoked nor expired"), "{why}");
+}
+
+#[tokio::test]
+async fn a_command_that_has_heard_nothing_takes_up_from_where_it_began() {
+    let asked: Arc<Mutex<Vec<Option<HeaderValue>>>> = Arc::default();
+    let portal = get({
+        let asked = asked.clone();
+        async move |headers: HeaderMap| {
+            let mut asked = asked.lock().expect("whole");
+            asked.push(headers.get("last-event-id").cloned());
+            let again = asked.len() > 1;
+            let status = if again {
+                StatusCode::UNAUTHORIZED
+            } else {
+                StatusCode::OK
+            };
+            (status, "id: evt_1\n\n")
+        }
+    });
+    let portal = Router::new().route("/cli/listen", portal);
+    let portal = serve(portal, listen::Limits::default()).await;
+    let portal = format!("http://{portal}");
+    let to = "http://127.0.0.1:9/";
+    let listening = Listening::parse_from([
+        "listen",
+        "--token",
+        "lk_cli_x",
+        "--url",
+        &portal,
+        "--forward-to",
+        to,
+    ]);
+    let mut out = Vec::new();
+    client::listen(listening.listen, &mut out)
+        .await
+        .expect_err("it is refused the second time");
+    let asked = asked.lock().expect("whole").clone();
+    assert_eq!(asked, [None, Some(HeaderValue::from_static("evt_1"))]);
+    // Nothing was sent on.
+    assert_eq!(String::from_utf8(out).expect("text").lines().count(), 1);
 }
 
 #[tokio::test]
