@@ -6,6 +6,8 @@
 
 use leptos::prelude::*;
 
+use super::button::{Button, Kind};
+
 /// The page. Its children are a form (or nothing but text) made of a [`DialogBody`] and a [`DialogFoot`].
 #[component]
 pub fn DialogPage(
@@ -63,5 +65,44 @@ pub fn DialogFoot(
             </a>
             {children()}
         </footer>
+    }
+}
+
+/// What one button answers.
+pub struct Question {
+    /// "Disable “Production POS”?"
+    pub title: String,
+    /// A sentence below it.
+    pub lead: String,
+    /// Where the form is sent, below the address of what is asked about.
+    pub path: &'static str,
+    pub kind: Kind,
+    /// "Disable key".
+    pub submit: &'static str,
+    /// "Stopping…".
+    pub busy: &'static str,
+}
+
+/// A dialog of nothing but a question; its children stand between title and foot.
+#[component]
+pub fn QuestionPage(
+    question: Question,
+    /// The page of what is asked about, where Cancel leads.
+    #[prop(into)]
+    about: String,
+    children: Children,
+) -> impl IntoView {
+    let action = format!("{about}/{}", question.path);
+    view! {
+        <DialogPage title=question.title lead=question.lead>
+            <form method="post" action=action>
+                <DialogBody>{children()}</DialogBody>
+                <DialogFoot cancel=about>
+                    <Button kind=question.kind busy=question.busy>
+                        {question.submit}
+                    </Button>
+                </DialogFoot>
+            </form>
+        </DialogPage>
     }
 }

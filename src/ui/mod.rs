@@ -25,6 +25,7 @@
 //! | [`Tabs`](tabs::Tabs) | `label`, `tabs: Vec<Tab>` |
 //! | [`Segmented`](segmented::Segmented), [`SegmentedRadios`](segmented::SegmentedRadios) | `label`, `segments: Vec<Segment>` · `legend`, `name`, `options`, `value` |
 //! | [`DialogPage`](dialog::DialogPage), [`DialogBody`](dialog::DialogBody), [`DialogFoot`](dialog::DialogFoot) | `title`, `lead` · children · children, `cancel` |
+//! | [`QuestionPage`](dialog::QuestionPage) | `question: Question`, `about` (the address of what is asked about), children |
 //! | [`Proof`](proof::Proof) | `action` (what it authorises), `factor`, `others`, `submit`, `cancel`, `error`, `danger`, `dialog` |
 //! | [`Toasts`](toast::Toasts) | `toasts: Vec<Toast>` |
 //! | [`CopyButton`](copy_once::CopyButton) (island) | `target` (an element's id), `label`, `icon_only` |

@@ -26,7 +26,7 @@ use crate::{
     ui::{
         badge::EnvTag,
         button::{Button, Kind},
-        dialog::{DialogBody, DialogFoot, DialogPage},
+        dialog::{DialogBody, DialogFoot, DialogPage, Question, QuestionPage},
         form::{Choice, FieldState, Select, TextArea},
         key_plate::KeyPlate,
         layout::{Crumb, Width},
@@ -116,35 +116,15 @@ pub(super) fn outlives(secret: &SecretRow, now: Millis) -> bool {
     secret.replaced_at.is_some() && secret.ends_at.is_some_and(|at| at > now)
 }
 
-/// A dialog of a question and one button.
-struct Question {
-    heading: &'static str,
-    title: String,
-    lead: &'static str,
-    /// What follows the key's address.
-    path: &'static str,
-    kind: Kind,
-    submit: &'static str,
-    busy: &'static str,
-}
-
-fn ask(subject: &Subject, question: Question) -> AnyView {
-    let href = subject.href();
-    let action = format!("{href}/{}", question.path);
+/// The dialog of a question about the key.
+fn ask(subject: &Subject, heading: &'static str, question: Question) -> AnyView {
     let (failure, shown) = (frame::failure(&Answer::here()), subject.shown());
     framed(
-        subject.head(question.heading),
+        subject.head(heading),
         view! {
-            <DialogPage title=question.title lead=question.lead>
-                <form method="post" action=action>
-                    <DialogBody>{failure} {shown}</DialogBody>
-                    <DialogFoot cancel=href>
-                        <Button kind=question.kind busy=question.busy>
-                            {question.submit}
-                        </Button>
-                    </DialogFoot>
-                </form>
-            </DialogPage>
+            <QuestionPage question=question about=subject.href()>
+                {failure} {shown}
+            </QuestionPage>
         },
     )
 }
@@ -163,10 +143,11 @@ pub fn DisableKeyPage() -> impl IntoView {
     loaded(load, |subject| {
         ask(
             &subject,
+            "Disable key",
             Question {
-                heading: "Disable key",
                 title: format!("Disable \u{201c}{}\u{201d}?", subject.key.label),
-                lead: "It is refused from the next request on, and can be turned on again.",
+                lead: "It is refused from the next request on, and can be turned on again."
+                    .to_owned(),
                 path: "disable",
                 kind: Kind::Solid,
                 submit: "Disable key",
@@ -190,13 +171,13 @@ pub fn CutPage() -> impl IntoView {
     loaded(load, |subject| {
         ask(
             &subject,
+            "Stop the old secret",
             Question {
-                heading: "Stop the old secret",
                 title: format!(
                     "Stop the old secret of \u{201c}{}\u{201d} now?",
                     subject.key.label
                 ),
-                lead: "Who still uses it gets 401 from the next request on. The new secret goes on. This can't be undone.",
+                lead: "Who still uses it gets 401 from the next request on. The new secret goes on. This can't be undone.".to_owned(),
                 path: "cut",
                 kind: Kind::DangerSolid,
                 submit: "Stop the old secret",
@@ -219,13 +200,13 @@ pub fn WithdrawKeyPage() -> impl IntoView {
         };
         ask(
             &subject,
+            "Withdraw",
             Question {
-                heading: "Withdraw",
                 title: format!(
                     "Withdraw what waits for \u{201c}{}\u{201d}?",
                     subject.key.label
                 ),
-                lead,
+                lead: lead.to_owned(),
                 path: "withdraw",
                 kind: Kind::Solid,
                 submit: "Withdraw",
@@ -242,13 +223,14 @@ pub fn HideKeyPage() -> impl IntoView {
     loaded(async move { Subject::managed(&id).await }, |subject| {
         ask(
             &subject,
+            "Delete key",
             Question {
-                heading: "Delete key",
                 title: format!(
                     "Delete \u{201c}{}\u{201d} from the lists?",
                     subject.key.label
                 ),
-                lead: "It is no longer listed. Its page, its requests and the audit record stay.",
+                lead: "It is no longer listed. Its page, its requests and the audit record stay."
+                    .to_owned(),
                 path: "hide",
                 kind: Kind::DangerSolid,
                 submit: "Delete key",

@@ -13,45 +13,23 @@ use crate::{
     frame::{self, framed, loaded},
     server::{error::AppError, page::Answer},
     ui::{
-        button::{Button, Kind},
-        dialog::{DialogBody, DialogFoot, DialogPage},
+        button::Kind,
+        dialog::{DialogBody, DialogPage, Question, QuestionPage},
         form::{Choice, FieldState, Select},
         time::{absolute, count},
     },
     webhooks::{catalogue, log, ops, policy, post, types::EndpointState},
 };
 
-/// A dialog of a question and one button.
-struct Question {
-    heading: &'static str,
-    title: String,
-    lead: String,
-    /// What follows the endpoint's address.
-    path: &'static str,
-    kind: Kind,
-    submit: &'static str,
-    busy: &'static str,
-    /// What is asked beside it.
-    body: AnyView,
-}
-
-fn ask(subject: &Subject, question: Question) -> AnyView {
-    let href = subject.href();
-    let action = format!("{href}/{}", question.path);
+/// The dialog of a question about the endpoint; `body` is what is asked beside it.
+fn ask(subject: &Subject, heading: &'static str, question: Question, body: AnyView) -> AnyView {
     let (failure, shown) = (frame::failure(&Answer::here()), subject.shown());
     framed(
-        subject.head(question.heading),
+        subject.head(heading),
         view! {
-            <DialogPage title=question.title lead=question.lead>
-                <form method="post" action=action>
-                    <DialogBody>{failure} {shown} {question.body}</DialogBody>
-                    <DialogFoot cancel=href>
-                        <Button kind=question.kind busy=question.busy>
-                            {question.submit}
-                        </Button>
-                    </DialogFoot>
-                </form>
-            </DialogPage>
+            <QuestionPage question=question about=subject.href()>
+                {failure} {shown} {body}
+            </QuestionPage>
         },
     )
 }
@@ -95,16 +73,16 @@ pub fn EnableEndpointPage() -> impl IntoView {
         };
         ask(
             &subject,
+            "Turn endpoint on",
             Question {
-                heading: "Turn endpoint on",
                 title: format!("Turn \u{201c}{}\u{201d} on?", subject.name()),
                 lead: format!("New events are sent to it from now on.{after}"),
                 path: "enable",
                 kind: Kind::Solid,
                 submit: "Turn endpoint on",
                 busy: "Turning on\u{2026}",
-                body: nothing(),
             },
+            nothing(),
         )
     })
 }
@@ -116,16 +94,16 @@ pub fn DisableEndpointPage() -> impl IntoView {
     loaded(load, |subject| {
         ask(
             &subject,
+            "Disable endpoint",
             Question {
-                heading: "Disable endpoint",
                 title: format!("Disable \u{201c}{}\u{201d}?", subject.name()),
                 lead: "Nothing is sent to it any more. What comes up meanwhile is kept as missed, and can be sent once it is on again.".to_owned(),
                 path: "disable",
                 kind: Kind::Solid,
                 submit: "Disable endpoint",
                 busy: "Stopping\u{2026}",
-                body: nothing(),
             },
+            nothing(),
         )
     })
 }
@@ -152,16 +130,16 @@ pub fn RemoveEndpointPage() -> impl IntoView {
         };
         ask(
             &subject,
+            "Remove endpoint",
             Question {
-                heading: "Remove endpoint",
                 title: format!("Remove \u{201c}{}\u{201d}?", subject.name()),
                 lead: "Nothing is sent to it any more, and its secret is gone. What was delivered stays in the log. This can't be undone.".to_owned(),
                 path: "remove",
                 kind: Kind::DangerSolid,
                 submit: "Remove endpoint",
                 busy: "Removing\u{2026}",
-                body: instead,
             },
+            instead,
         )
     })
 }
@@ -191,16 +169,16 @@ pub fn TestEventPage() -> impl IntoView {
         };
         ask(
             &subject,
+            "Send test event",
             Question {
-                heading: "Send test event",
                 title: "Send a test event?".to_owned(),
                 lead: "You then see what your server answers.".to_owned(),
                 path: "test",
                 kind: Kind::Solid,
                 submit: "Send event",
                 busy: "Sending\u{2026}",
-                body: body.into_any(),
             },
+            body.into_any(),
         )
     })
 }
@@ -258,16 +236,16 @@ pub fn ReplayPage() -> impl IntoView {
         let body = view! { <Select label="Since" name="since" options=options state=state /> };
         ask(
             &subject,
+            "Send again",
             Question {
-                heading: "Send again",
                 title: "Send again what failed or was missed?".to_owned(),
                 lead: "Oldest first, with the ids that the events had. Your server may have seen some of them: it should know by the id.".to_owned(),
                 path: "replay",
                 kind: Kind::Solid,
                 submit: "Send again",
                 busy: "Starting\u{2026}",
-                body: body.into_any(),
             },
+            body.into_any(),
         )
     })
 }
