@@ -392,12 +392,15 @@ on_both_engines! {
         let path = format!("/webhooks/{id}/replay");
         let nothing = stage.post(&path, &[("since", "24h")]).await;
         assert_eq!(nothing.status, StatusCode::UNPROCESSABLE_ENTITY);
+        let first = stage.app.clock.now();
         for _ in 0..3 {
             let delivery = stage.tested(&id).await;
             stage.give_up(&delivery).await;
+            stage.app.clock.advance(SECOND);
         }
         let page = stage.app.get(&format!("/webhooks/{id}"), Some(&stage.developer)).await;
         assert!(page.body.contains("3 events failed or were missed"), "{}", page.body);
+        assert!(page.body.contains(&format!("{path}?since={first}")), "{}", page.body);
         let reply = stage.post(&path, &[("since", "24h")]).await;
         assert_eq!(reply.location(), format!("/webhooks/{id}?done=replay"), "{}", reply.body);
         let twice = stage.post(&path, &[("since", "24h")]).await;

@@ -251,19 +251,19 @@ pub async fn count_not_got(
     Ok(count)
 }
 
-/// The first of them.
+/// When the first of them was made; ids sort by time.
 pub async fn first_not_got(
     reader: &mut Reader,
     workspace_id: &str,
     endpoint_id: &str,
 ) -> Result<Option<Millis>, DbError> {
-    let (at,): (Option<Millis>,) = crate::fetch_one!(
+    let first: Option<(Millis,)> = crate::fetch_optional!(
         reader,
-        (Option<Millis>,),
-        "select min(created_at) from webhook_deliveries
-         where workspace_id = $1 and endpoint_id = $2 and state in ('failed', 'missed')",
+        (Millis,),
+        "select created_at from webhook_deliveries
+         where workspace_id = $1 and endpoint_id = $2 and state in ('failed', 'missed') order by id limit 1",
         workspace_id,
         endpoint_id
     )?;
-    Ok(at)
+    Ok(first.map(|(at,)| at))
 }
