@@ -67,11 +67,12 @@ pub async fn list(
 ) -> Result<Vec<DeliveryRow>, DbError> {
     let state = filter.state.map(DeliveryState::as_str);
     if let Some(endpoint) = filter.endpoint.as_deref() {
+        // Whose it is, is asked of the endpoint: asked of its deliveries, all of the workspace would be read for them.
         return crate::fetch_all!(
             reader,
             DeliveryRow,
             select_delivery!(
-                "where d.workspace_id = $1 and d.environment = $2 and d.endpoint_id = $3
+                "where e.workspace_id = $1 and e.environment = $2 and d.endpoint_id = $3
                    and (cast($4 as text) is null or d.id < $4)
                    and (cast($5 as text) is null or d.state = $5)
                    and (cast($6 as text) is null or d.type = $6)
