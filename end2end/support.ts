@@ -58,7 +58,8 @@ type TestFixtures = {
   serverLog: void;
 };
 
-const binary = resolve(__dirname, "../target/debug/latchkey");
+/** What the tests run. */
+export const binary = resolve(__dirname, "../target/debug/latchkey");
 
 export const test = base.extend<TestFixtures, WorkerFixtures>({
   server: [
