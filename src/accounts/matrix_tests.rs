@@ -132,7 +132,7 @@ impl Things {
         let (endpoint, delivery) = webhooks::tests::endpoint_with_delivery(app, workspace).await;
         let (key, _) = app.key(workspace, &id("key"), &["customers:read"]).await;
         let row = RequestRow {
-            id: request.clone(),
+            id: request.as_str().into(),
             ..app.request_row(workspace, &key)
         };
         buffer::store(&app.state.db, &[row]).await.expect("stored");

@@ -142,7 +142,7 @@ pub fn say_left(headers: &mut HeaderMap, left: Left, now: Millis) {
     let seconds = (left.reset - now.div_euclid(1000)).max(0);
     let standing = format!("\"default\";r={};t={seconds}", left.remaining);
     for (name, text) in [(POLICY, policy), (STANDING, standing)] {
-        if let Ok(value) = HeaderValue::from_str(&text) {
+        if let Ok(value) = HeaderValue::try_from(text) {
             headers.insert(name, value);
         }
     }

@@ -1,6 +1,7 @@
 //! What the gateway, verify and forward-auth share: from the text of a key to its record, and from there to a decision.
 
 use std::{
+    borrow::Cow,
     net::IpAddr,
     sync::{Arc, LazyLock},
     time::{Duration, Instant},
@@ -23,8 +24,8 @@ use crate::{
 };
 
 /// Finds the key that this text is. Fails closed: what cannot be looked up or could not be logged is unavailable.
-pub async fn recognise(state: &AppState, text: &str) -> Result<Arc<KeyRecord>, Code> {
-    if !state.usage.accepts(state.clock.now()) {
+pub async fn recognise(state: &AppState, text: &str, now: Millis) -> Result<Arc<KeyRecord>, Code> {
+    if !state.usage.accepts(now) {
         return Err(Code::Unavailable);
     }
     let key = PlainKey::parse(text, &state.profile).map_err(|_| Code::Malformed)?;
@@ -51,8 +52,10 @@ pub struct Call<'a> {
     pub moves: Moves<'a>,
     /// What came of the request's signature, where it was looked at: the nonce that it uses up, or why it proves nothing.
     pub proof: Option<Result<Use, Code>>,
-    pub seen: Seen,
+    pub seen: Seen<'a>,
     pub started: Instant,
+    /// When it is judged.
+    pub now: Millis,
 }
 
 /// What the call moves.
@@ -79,12 +82,12 @@ impl Moves<'_> {
 
 /// What is logged of a request beside its verdict.
 #[derive(Default)]
-pub struct Seen {
-    pub method: Option<String>,
-    pub path: Option<String>,
-    pub scope: Option<String>,
+pub struct Seen<'a> {
+    pub method: Option<&'a str>,
+    pub path: Option<&'a str>,
+    pub scope: Option<&'a str>,
     pub ip: Option<IpAddr>,
-    pub agent: Option<String>,
+    pub agent: Option<Cow<'a, str>>,
 }
 
 /// What becomes of a request.
@@ -131,10 +134,10 @@ pub fn proved(state: &AppState, proof: Option<Result<Use, Code>>) -> Result<Opti
 /// Judges, takes the nonce, reserves the amount and charges what is let through, in this order. Nothing is taken of a
 /// request that is denied. What could not be logged is not decided.
 pub async fn decide(state: &AppState, mut call: Call<'_>) -> Result<Decision, Code> {
-    let now = state.clock.now();
+    let now = call.now;
     let seen = std::mem::take(&mut call.seen);
-    let entry = Entry::begin(state, &call, seen, now).await?;
-    let mut decision = match weigh(state, &call, now) {
+    let entry = Entry::begin(state, &call, seen).await?;
+    let mut decision = match weigh(state, &call) {
         Err((code, wrong)) => {
             let left = state.limits.left(subject(call.key), now).await;
             Decision {
@@ -142,10 +145,10 @@ pub async fn decide(state: &AppState, mut call: Call<'_>) -> Result<Decision, Co
                 ..Decision::denied(code, left, entry)
             }
         }
-        Ok(None) => take(state, &call, entry, now).await?,
+        Ok(None) => take(state, &call, entry).await?,
         Ok(Some(once)) => match Box::pin(state.nonces.take(&state.db, once, now)).await {
             Ok(()) => {
-                let decision = take(state, &call, entry, now).await?;
+                let decision = take(state, &call, entry).await?;
                 if decision.verdict != Verdict::Allowed {
                     Box::pin(state.nonces.give_back(&state.db, once, now)).await;
                 }
@@ -166,13 +169,9 @@ pub async fn decide(state: &AppState, mut call: Call<'_>) -> Result<Decision, Co
 }
 
 /// All that can be said of a call without taking anything: the nonce that it uses up, if it is signed, or why it is denied.
-fn weigh(
-    state: &AppState,
-    call: &Call<'_>,
-    now: Millis,
-) -> Result<Option<Use>, (Code, Option<String>)> {
+fn weigh(state: &AppState, call: &Call<'_>) -> Result<Option<Use>, (Code, Option<String>)> {
     let once = proved(state, call.proof).map_err(|code| (code, None))?;
-    if let Verdict::Denied(code) = judge(call.key, call.facts, now) {
+    if let Verdict::Denied(code) = judge(call.key, call.facts, call.now) {
         return Err((code, None));
     }
     if call.malformed {
@@ -190,12 +189,7 @@ fn weigh(
 }
 
 /// Reserves the amount, if the call moves one, and charges the request.
-async fn take(
-    state: &AppState,
-    call: &Call<'_>,
-    entry: Entry,
-    now: Millis,
-) -> Result<Decision, Code> {
+async fn take(state: &AppState, call: &Call<'_>, entry: Entry) -> Result<Decision, Code> {
     let unavailable = |error: AppError| {
         tracing::error!(%error, "an amount cannot be reserved");
         Code::Unavailable
@@ -203,7 +197,7 @@ async fn take(
     let amount = call.moves.amount.as_ref().ok().and_then(Option::as_ref);
     let reserved = match amount {
         // Boxed, as are the rare and large steps elsewhere: every request would carry the room that they take.
-        Some(amount) => Box::pin(reserve(state, call, amount, entry, now))
+        Some(amount) => Box::pin(reserve(state, call, amount, entry))
             .await
             .map_err(unavailable)?,
         None => Ok((None, entry)),
@@ -212,7 +206,7 @@ async fn take(
         Ok(reserved) => reserved,
         Err(denied) => return Ok(denied),
     };
-    let left = match state.limits.charge(subject(call.key), now).await {
+    let left = match state.limits.charge(subject(call.key), call.now).await {
         Ok(left) => left,
         // What was to be reserved is dropped, and never was.
         Err(refused) => {
@@ -248,7 +242,6 @@ async fn reserve(
     call: &Call<'_>,
     amount: &Amount,
     mut entry: Entry,
-    now: Millis,
 ) -> Result<Result<(Option<Reserving>, Entry), Decision>, AppError> {
     let key = call.key;
     let request_id = request_id::current();
@@ -263,7 +256,7 @@ async fn reserve(
         idempotency_key: call.moves.idempotency_key,
         asked: call.moves.asked,
     };
-    let left = state.limits.left(subject(key), now);
+    let left = state.limits.left(subject(key), call.now);
     Ok(match volume::reserve(state, &ask).await? {
         Answer::Reserved(reserving) => Ok((Some(reserving), entry)),
         Answer::Refused(why) => {
@@ -282,8 +275,8 @@ async fn reserve(
 }
 
 /// Whether the call would be let through, but for what would then be reserved and charged.
-pub fn would_pass(state: &AppState, call: &Call<'_>, now: Millis) -> bool {
-    weigh(state, call, now).is_ok()
+pub fn would_pass(state: &AppState, call: &Call<'_>) -> bool {
+    weigh(state, call).is_ok()
 }
 
 /// Logs a request whose end its sender asked for (see [`super::lab`]). Nothing is reserved or charged.
@@ -294,7 +287,7 @@ pub async fn stage(
     status: u16,
 ) -> Result<(), Code> {
     let seen = std::mem::take(&mut call.seen);
-    let mut entry = Entry::begin(state, &call, seen, state.clock.now()).await?;
+    let mut entry = Entry::begin(state, &call, seen).await?;
     count(call.door, verdict);
     entry.decided(verdict);
     entry.write(status);

@@ -1,11 +1,11 @@
 //! The row of a request in the log: begun before anything is decided, written once it is known how the request ended.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use super::{
     amount::Amount,
     door::{Call, Seen},
-    judge::{Code, KeyRecord, Verdict},
+    judge::{Code, Verdict},
     volume::{self, Ask, Held, Outcome, Refused, Reserving},
 };
 use crate::{
@@ -25,7 +25,8 @@ const GONE: u16 = 499;
 pub struct Entry {
     door: Door,
     place: Option<Place>,
-    row: Option<RequestRow>,
+    /// Boxed, since an entry goes from hand to hand.
+    row: Option<Box<RequestRow>>,
     /// The amount that is to be settled with it.
     held: Option<(AppState, Held)>,
     started: Instant,
@@ -33,17 +34,12 @@ pub struct Entry {
 
 impl Entry {
     /// Takes a place in the log. What could not be logged is not decided.
-    pub async fn begin(
-        state: &AppState,
-        call: &Call<'_>,
-        seen: Seen,
-        now: Millis,
-    ) -> Result<Self, Code> {
+    pub async fn begin(state: &AppState, call: &Call<'_>, seen: Seen<'_>) -> Result<Self, Code> {
         let place = state.usage.place().await;
         Ok(Self {
             door: call.door,
             place: Some(place.map_err(|_| Code::Unavailable)?),
-            row: Some(row(call.door, call.key, seen, now)),
+            row: Some(Box::new(row(call, seen))),
             held: None,
             started: call.started,
         })
@@ -110,7 +106,7 @@ impl Entry {
             code,
             status,
             latency_us: self.latency_us(),
-            ..row.clone()
+            ..RequestRow::clone(row)
         })
     }
 
@@ -120,7 +116,7 @@ impl Entry {
 
     fn take_row(&mut self) -> Option<RequestRow> {
         let latency_us = self.latency_us();
-        let row = self.row.take()?;
+        let row = *self.row.take()?;
         Some(RequestRow { latency_us, ..row })
     }
 
@@ -197,22 +193,23 @@ async fn settle(
     settled
 }
 
-fn row(door: Door, key: &KeyRecord, seen: Seen, now: Millis) -> RequestRow {
+fn row(call: &Call<'_>, seen: Seen<'_>) -> RequestRow {
+    let key = call.key;
     RequestRow {
         id: request_id::current(),
         workspace_id: key.workspace_id.clone(),
         environment: key.environment.clone(),
         key_id: key.id.clone(),
         secret_id: Some(key.secret_id.clone()),
-        at: now,
-        door,
+        at: call.now,
+        door: call.door,
         code: Code::Unavailable.as_str(),
         status: Code::Unavailable.status(),
         method: seen.method.map(kept),
         path: seen.path.map(kept),
         scope: seen.scope.map(kept),
-        ip: seen.ip.map(|ip| ip.to_string()),
-        agent: seen.agent.map(kept),
+        ip: seen.ip.map(|ip| ip.to_string().into()),
+        agent: seen.agent.as_deref().map(kept),
         latency_us: 0,
         moved: None,
     }
@@ -222,15 +219,16 @@ fn moved(amount: &Amount, reservation_id: Option<String>) -> Moved {
     Moved {
         amount: amount.value,
         // It may be no currency at all.
-        currency: kept(amount.currency.clone()),
+        currency: kept(&amount.currency),
         reservation_id,
     }
 }
 
 /// Text from outside as it is kept: bounded, and without NUL, which Postgres cannot hold.
-fn kept(text: String) -> String {
+fn kept(text: &str) -> Arc<str> {
     if text.len() <= MAX_KEPT && !text.contains('\0') {
-        return text;
+        return text.into();
     }
-    text.chars().filter(|c| *c != '\0').take(MAX_KEPT).collect()
+    let kept = text.chars().filter(|c| *c != '\0').take(MAX_KEPT);
+    kept.collect::<String>().into()
 }

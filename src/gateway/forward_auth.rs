@@ -12,9 +12,9 @@ use std::time::Instant;
 
 use axum::{
     body::Body,
-    extract::{Request, State},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header, request::Parts},
-    response::{IntoResponse, Response},
+    extract::Request,
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header, request::Parts},
+    response::Response,
 };
 
 use super::{
@@ -33,13 +33,20 @@ use super::{
     volume::Outcome,
 };
 use crate::{
-    server::{address, state::AppState},
+    server::{address, clock::Millis, state::AppState},
     usage::buffer::Door,
 };
 
 /// Where it is served, and everything below.
 const PATH: &str = "/v1/forward-auth";
 const CODE: &str = "x-latchkey-code";
+/// Headers of an answer that lets pass.
+const HEADERS: usize = 24;
+
+const ORIGINAL_METHOD: HeaderName = HeaderName::from_static("x-original-method");
+const ORIGINAL_URI: HeaderName = HeaderName::from_static("x-original-uri");
+const FORWARDED_METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
+const FORWARDED_URI: HeaderName = HeaderName::from_static("x-forwarded-uri");
 
 /// The request that the proxy has before it.
 #[derive(Debug, PartialEq, Eq)]
@@ -56,12 +63,18 @@ struct Options {
     nginx: bool,
 }
 
-pub async fn handle(State(state): State<AppState>, request: Request) -> Response {
-    let started = Instant::now();
+/// Whether a path of the api asks this.
+pub fn is_asked(path: &str) -> bool {
+    path.strip_prefix(PATH)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+pub async fn handle(state: &AppState, request: Request) -> Response {
+    let (started, now) = (Instant::now(), state.clock.now());
     let (parts, _) = request.into_parts();
     let (options, judged) = match options(&parts.uri) {
         Ok(options) => {
-            let judged = judge(&state, &parts, options.scope.as_ref(), started).await;
+            let judged = judge(state, &parts, options.scope.as_ref(), started, now).await;
             (options, judged)
         }
         Err(message) => (Options::default(), Err(bad(message))),
@@ -69,7 +82,7 @@ pub async fn handle(State(state): State<AppState>, request: Request) -> Response
     match judged {
         Ok(response) => response,
         Err(refusal) => {
-            let mut response = refusal.answer(&state.profile, state.clock.now());
+            let mut response = refusal.answer(&state.profile, now);
             let code = HeaderValue::from_static(refusal.code.as_str());
             response.headers_mut().insert(CODE, code);
             if options.nginx && response.status() != StatusCode::UNAUTHORIZED {
@@ -85,6 +98,7 @@ async fn judge(
     request: &Parts,
     asked: Option<&Asked>,
     started: Instant,
+    now: Millis,
 ) -> Result<Response, Refusal> {
     let profile = &state.profile;
     let Original { method, uri } = original(request).map_err(bad)?;
@@ -112,7 +126,7 @@ async fn judge(
         key.clone()
     } else {
         let text = credential::find(&request.headers, &form, places).map_err(unknown)?;
-        door::recognise(state, text).await.map_err(unknown)?
+        door::recognise(state, text, now).await.map_err(unknown)?
     };
     let proof = signed.as_ref().map(|(signed, key)| {
         let authority = address::authority(request, &state.config);
@@ -124,7 +138,7 @@ async fn judge(
             headers: &request.headers,
             content: Content::Bytes(&[]),
         };
-        Use::proven(signed, &message, key, state.clock.now())
+        Use::proven(signed, &message, key, now)
     });
     let ruling = profile.rule_for(&method, path, None);
     let rule = ruling.rule();
@@ -146,6 +160,7 @@ async fn judge(
         },
         seen: sender.seen(&method, path, scope, &request.headers),
         started,
+        now,
     };
     let Decision {
         verdict,
@@ -169,10 +184,11 @@ async fn judge(
         .settle(Outcome::Answered(status), status)
         .await
         .map_err(|code| Refusal::new(code, message(code, &facts, scope)))?;
-    let mut response = Body::empty().into_response();
+    let mut response = Response::new(Body::empty());
+    response.headers_mut().reserve(HEADERS);
     introduce(response.headers_mut(), &identity(&key));
     if let Some(left) = left {
-        answer::say_left(response.headers_mut(), left, state.clock.now());
+        answer::say_left(response.headers_mut(), left, now);
     }
     Ok(response)
 }
@@ -225,8 +241,8 @@ fn original(asking: &Parts) -> Result<Original, &'static str> {
     let below = below(&asking.uri);
     let both = |method, uri| Ok::<_, &'static str>((one(headers, method)?, one(headers, uri)?));
     let mut told = [
-        both("x-original-method", "x-original-uri")?,
-        both("x-forwarded-method", "x-forwarded-uri")?,
+        both(ORIGINAL_METHOD, ORIGINAL_URI)?,
+        both(FORWARDED_METHOD, FORWARDED_URI)?,
     ]
     .into_iter()
     .filter(|(method, uri)| method.is_some() || uri.is_some());
@@ -250,7 +266,7 @@ fn original(asking: &Parts) -> Result<Original, &'static str> {
 }
 
 /// The value of a header that is said once at most.
-fn one<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, &'static str> {
+fn one(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, &'static str> {
     let mut values = headers.get_all(name).iter();
     let first = values.next().map(HeaderValue::to_str).transpose();
     match (first, values.next()) {

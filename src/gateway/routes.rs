@@ -3,9 +3,8 @@
 use std::{sync::Arc, time::Instant};
 
 use axum::{
-    Router,
     body::{Body, Bytes},
-    extract::{Request, State},
+    extract::Request,
     http::{HeaderValue, header, request::Parts},
     response::Response,
 };
@@ -29,21 +28,28 @@ use super::{
 };
 use crate::{
     profiles::{AmountPlace, Profile, Rule, Ruling, Sample},
-    server::{address, headers::Foreign, request_id, state::AppState},
+    server::{
+        address,
+        headers::Foreign,
+        request_id::{self, Routes},
+        state::AppState,
+    },
     usage::buffer::Door,
     webhooks::by_key,
 };
 
-pub fn router() -> Router<AppState> {
-    Router::new().fallback(handle)
-}
+#[derive(Clone)]
+pub struct Gateway(pub AppState);
 
-async fn handle(State(state): State<AppState>, request: Request) -> Response {
-    let started = Instant::now();
-    let (parts, body) = request.into_parts();
-    match pass(&state, &parts, body, started).await {
-        Ok(response) => response,
-        Err(refusal) => refusal.answer(&state.profile, state.clock.now()),
+impl Routes for Gateway {
+    async fn answer(&self, request: Request) -> Response {
+        let Self(state) = self;
+        let started = Instant::now();
+        let (parts, body) = request.into_parts();
+        match pass(state, &parts, body, started).await {
+            Ok(response) => response,
+            Err(refusal) => refusal.answer(&state.profile, state.clock.now()),
+        }
     }
 }
 
@@ -84,12 +90,19 @@ async fn pass(
     } else {
         let text =
             credential::find(&request.headers, &form, &profile.credential).map_err(unknown)?;
-        (text, door::recognise(state, text).await.map_err(unknown)?)
+        (
+            text,
+            door::recognise(state, text, state.clock.now())
+                .await
+                .map_err(unknown)?,
+        )
     };
+    // What the body took to come has passed by now.
+    let now = state.clock.now();
     let proof = signed.as_ref().map(|(signed, key)| {
         let authority = address::authority(request, &state.config);
         let message = Message::of(request, &authority, &bytes);
-        Use::proven(signed, &message, key, state.clock.now())
+        Use::proven(signed, &message, key, now)
     });
     let ruling = match form.one("action") {
         Ok(action) => profile.rule_for(method, path, action),
@@ -118,6 +131,7 @@ async fn pass(
         proof: proof.map(|proof| proof.map_err(Fault::code)),
         seen: sender.seen(method, path, scope, &request.headers),
         started,
+        now,
     };
     let lab = lab::asked(
         &request.headers,
@@ -125,7 +139,7 @@ async fn pass(
         &key.environment,
         state.config.demo,
     );
-    let staged = lab.filter(|_| door::would_pass(state, &call, state.clock.now()));
+    let staged = lab.filter(|_| door::would_pass(state, &call));
     match (staged, rule) {
         (Some(lab), Some(_)) if lab != Lab::Slow => {
             return Box::pin(stage(state, lab, call)).await;
@@ -212,16 +226,14 @@ pub(super) async fn signer_of(
         Fault::Missing => refused(fault.code(), None),
         _ => refused(fault.code(), Some(fault.message())),
     })?;
-    let key = door::recognise(state, signed.key_id()).await;
+    let key = door::recognise(state, signed.key_id(), state.clock.now()).await;
     let key = key.map_err(|code| refused(code, None))?;
     Ok(Some((signed, key)))
 }
 
 /// Answers a call that would have passed with the failure that it asked for.
 async fn stage(state: &AppState, lab: Lab, call: Call<'_>) -> Result<Response, Refusal> {
-    let now = state.clock.now();
-    let (facts, scope) = (call.facts, call.seen.scope.clone());
-    let scope = scope.as_deref();
+    let (facts, scope, now) = (call.facts, call.seen.scope, call.now);
     let unavailable = |code| Refusal::new(code, message(code, facts, scope));
     let left = state.limits.left(door::subject(call.key), now).await;
     let code = match lab {

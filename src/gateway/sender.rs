@@ -60,20 +60,20 @@ impl Sender {
     }
 
     /// What is logged of the request.
-    pub fn seen(
+    pub fn seen<'a>(
         &self,
-        method: &Method,
-        path: &str,
-        scope: Option<&str>,
-        headers: &HeaderMap,
-    ) -> Seen {
+        method: &'a Method,
+        path: &'a str,
+        scope: Option<&'a str>,
+        headers: &'a HeaderMap,
+    ) -> Seen<'a> {
         let agent = headers.get(header::USER_AGENT);
         Seen {
-            method: Some(method.to_string()),
-            path: Some(path.to_owned()),
-            scope: scope.map(str::to_owned),
+            method: Some(method.as_str()),
+            path: Some(path),
+            scope,
             ip: self.ip,
-            agent: agent.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()),
+            agent: agent.map(|value| String::from_utf8_lossy(value.as_bytes())),
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Signed requests through the routers. Another implementation signs them.
 
 use std::{
-    net::SocketAddr,
     process::Command,
     sync::{
         Arc,
@@ -19,7 +18,6 @@ use ed25519_dalek::SigningKey;
 use httpsig::prelude::{AlgorithmName, SecretKey, SharedKey};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use tokio::net::TcpListener;
 
 use super::signature::tests::{ALL, Key, Sent};
 use crate::{
@@ -29,7 +27,7 @@ use crate::{
     profiles::Profile,
     server::{
         clock::{Millis, SECOND},
-        run,
+        listen::Limits,
         testing::{Reply, TestApp},
     },
 };
@@ -445,13 +443,7 @@ async fn verify_refuses_a_request_that_is_told_badly() {
 async fn the_first_call_of_a_pair_signs_as_the_gateway_wants_it() {
     let app = app_on(testing::database(Engine::Sqlite).await).await;
     let workspace = app.workspace("Acme").await;
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let gateway = format!("http://{}", listener.local_addr().expect("an address"));
-    let router = run::gateway_router(&app.state);
-    let server = tokio::spawn(async move {
-        let service = router.into_make_service_with_connect_info::<SocketAddr>();
-        axum::serve(listener, service).await
-    });
+    let gateway = format!("http://{}", app.listen(Limits::default()).await);
     let folder = tempfile::tempdir().expect("a folder");
     let sh = async |script: String| {
         let mut command = Command::new("sh");
@@ -489,5 +481,4 @@ async fn the_first_call_of_a_pair_signs_as_the_gateway_wants_it() {
         let answer: Value = serde_json::from_str(&sh(script).await).expect("JSON");
         assert!(answer["code"].is_null(), "{answer}");
     }
-    server.abort();
 }

@@ -99,7 +99,7 @@ pub async fn handle(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, AppError> {
-    let started = Instant::now();
+    let (started, now) = (Instant::now(), state.clock.now());
     let body = body.map_err(|_| {
         AppError::told(
             UiErrorKind::TooLarge,
@@ -140,7 +140,7 @@ pub async fn handle(
         .map(Asked::parse)
         .transpose()
         .map_err(|error| bad(format!("{error}.")))?;
-    let key = match door::recognise(&state, &question.key).await {
+    let key = match door::recognise(&state, &question.key, now).await {
         Ok(key) => key,
         Err(Code::Unavailable) => return Err(unavailable()),
         Err(code) => {
@@ -157,7 +157,6 @@ pub async fn handle(
         resource: resource(&state.profile, asked.as_ref(), question.resource.as_deref()),
         needs: asked.as_ref().map_or(Needs::Nothing, Needs::Scope),
     };
-    let now = state.clock.now();
     // A key that is itself the secret has no signature to look at.
     let proof = question
         .request
@@ -185,11 +184,12 @@ pub async fn handle(
         },
         proof,
         seen: Seen {
-            scope: question.scope.clone(),
+            scope: question.scope.as_deref(),
             ip,
             ..Seen::default()
         },
         started,
+        now,
     };
     let decision = door::decide(&state, call)
         .await
@@ -320,7 +320,7 @@ fn verdict_in_json(verdict: Verdict) -> Value {
     json!({
         "valid": verdict == Verdict::Allowed,
         "code": verdict.code(),
-        "request_id": request_id::current(),
+        "request_id": &*request_id::current(),
     })
 }
 

@@ -8,7 +8,6 @@ use axum::{
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use tower::ServiceExt;
 
 use super::volume;
 use crate::{
@@ -21,6 +20,7 @@ use crate::{
     profiles::Profile,
     server::{
         clock::{DAY, HOUR, MINUTE, Millis},
+        request_id::Routes,
         run,
         testing::{PASSWORD, Reply, TestApp},
     },
@@ -189,14 +189,14 @@ on_both_engines! {
         let wallet = Arc::new(wallet);
         let tasks: Vec<_> = (0..64)
             .map(|i| {
-                let gateway = run::gateway_router(&nodes[i % 2]);
+                let gateway = run::gateway_routes(&nodes[i % 2]);
                 let path = format!("/api/v1/distributors/{}/cash-in", wallet.workspace);
                 let request = Request::post(path)
                     .header("authorization", format!("Bearer {key}"))
                     .header("content-type", "application/json")
                     .body(Body::from(amount(70)))
                     .expect("a request");
-                tokio::spawn(async move { gateway.oneshot(request).await.expect("answered").status() })
+                tokio::spawn(async move { gateway.answer(request).await.status() })
             })
             .collect();
         let mut granted = 0;
@@ -359,7 +359,7 @@ on_both_engines! {
         let (id, key) = wallet.key(None, Some(1000)).await;
         let keep = async || {
             let state = &wallet.app.state;
-            let record = crate::gateway::door::recognise(state, &key).await.expect("known");
+            let record = crate::gateway::door::recognise(state, &key, state.clock.now()).await.expect("known");
             let amount = crate::gateway::amount::Amount { value: 300, currency: "USD".to_owned() };
             let ask = volume::Ask {
                 workspace_id: &wallet.workspace,
@@ -390,7 +390,7 @@ on_both_engines! {
         use volume::{Held, Outcome};
         let wallet = wallet(test).await;
         let (id, key) = wallet.key(None, Some(1000)).await;
-        let record = crate::gateway::door::recognise(&wallet.app.state, &key).await.expect("known");
+        let record = crate::gateway::door::recognise(&wallet.app.state, &key, wallet.app.clock.now()).await.expect("known");
         for (outcome, spent) in [
             (Outcome::NotSent, 0), (Outcome::Answered(422), 0), (Outcome::Answered(200), 100),
             (Outcome::Answered(503), 200), (Outcome::Answered(302), 300), (Outcome::Lost, 400),

@@ -184,8 +184,8 @@ on_both_engines! {
         app.clock.advance(SECOND);
         let row = |ip: &str| RequestRow {
             secret_id: Some(secret.as_str().into()),
-            ip: Some(ip.to_owned()),
-            agent: Some("till/3.1".to_owned()),
+            ip: Some(ip.into()),
+            agent: Some("till/3.1".into()),
             ..app.request_row(&workspace, &id)
         };
         let rows = [row("198.51.100.4"), row("198.51.100.4"), row("198.51.100.5")];

@@ -7,11 +7,13 @@ use std::{
 
 use axum::{
     extract::ConnectInfo,
-    http::{Extensions, HeaderMap, header, request::Parts},
+    http::{Extensions, HeaderMap, HeaderName, header, request::Parts},
 };
 use ipnet::IpNet;
 
 use super::config::Config;
+
+pub const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// Said once in the life of a process.
 static IGNORED: Once = Once::new();
@@ -21,10 +23,10 @@ static IGNORED: Once = Once::new();
 pub fn of(headers: &HeaderMap, extensions: &Extensions, config: &Config) -> Option<IpAddr> {
     let ConnectInfo(peer) = extensions.get::<ConnectInfo<SocketAddr>>()?;
     let forwarded = headers
-        .get_all("x-forwarded-for")
+        .get_all(FORWARDED_FOR)
         .iter()
         .filter_map(|value| value.to_str().ok());
-    if config.trusted_proxies.is_empty() && headers.contains_key("x-forwarded-for") {
+    if config.trusted_proxies.is_empty() && headers.contains_key(FORWARDED_FOR) {
         IGNORED.call_once(|| {
             tracing::warn!(
                 "X-Forwarded-For is ignored, and the peer's address taken: if a proxy stands in front, name it in \

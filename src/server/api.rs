@@ -6,20 +6,18 @@ use axum::{
     http::{Method, StatusCode, Uri, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{MethodRouter, any, get, post},
+    routing::{MethodRouter, get, post},
 };
 use serde_json::json;
-use tower_http::{catch_panic::CatchPanicLayer, timeout::TimeoutLayer};
 
 use super::{
-    PATIENCE,
     error::AppError,
     metrics::{self, Listener},
-    request_id::Around,
+    request_id::{Around, Routes},
     state::AppState,
 };
 use crate::{
-    accounts::{API_ROUTES, Access},
+    accounts::{API_ROUTES, Access, Route},
     db::installation,
     error::UiErrorKind,
     gateway::{
@@ -36,9 +34,10 @@ const MAX_BODY: usize = 64 * 1024;
     clippy::match_same_arms,
     reason = "each route of the access matrix has a line of its own"
 )]
-pub fn router(state: &AppState) -> Router {
+pub fn routes(state: &AppState) -> Around<Api> {
     let mut programs = Router::new();
-    for route in API_ROUTES {
+    let routed = |route: &&Route| !forward_auth::is_asked(route.path);
+    for route in API_ROUTES.iter().filter(routed) {
         let handler: MethodRouter<AppState> = match (&route.method, route.path) {
             (&Method::POST, "/v1/keys/verify") => post(verify::handle),
             (&Method::POST, "/v1/events") => {
@@ -46,9 +45,6 @@ pub fn router(state: &AppState) -> Router {
             }
             (&Method::POST, "/v1/reservations/{id}/commit") => post(reservations::commit),
             (&Method::POST, "/v1/reservations/{id}/release") => post(reservations::release),
-            (&Method::GET, "/v1/forward-auth") => any(forward_auth::handle),
-            (&Method::GET, "/v1/forward-auth/") => any(forward_auth::handle),
-            (&Method::GET, "/v1/forward-auth/{*path}") => any(forward_auth::handle),
             (&Method::GET, "/healthz") => get(|| async { Json(json!({ "ok": true })) }),
             (&Method::GET, "/readyz") => get(ready),
             (&Method::GET, "/metrics") => get(show_metrics),
@@ -65,17 +61,32 @@ pub fn router(state: &AppState) -> Router {
         };
         programs = programs.route(route.path, handler);
     }
-    programs
+    let programs = programs
         .fallback(nothing_here)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(TimeoutLayer::with_status_code(
-            StatusCode::REQUEST_TIMEOUT,
-            PATIENCE,
-        ))
-        .layer(CatchPanicLayer::new())
-        .layer(Around::new(state, Listener::Api))
-        .with_state(state.clone())
+        .with_state(state.clone());
+    let api = Api {
+        state: state.clone(),
+        programs,
+    };
+    Around::new(state, Listener::Api, api)
+}
+
+#[derive(Clone)]
+pub struct Api {
+    state: AppState,
+    programs: Router,
+}
+
+impl Routes for Api {
+    async fn answer(&self, request: Request) -> Response {
+        if forward_auth::is_asked(request.uri().path()) {
+            forward_auth::handle(&self.state, request).await
+        } else {
+            self.programs.answer(request).await
+        }
+    }
 }
 
 /// Lets programs with a service token pass.

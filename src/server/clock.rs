@@ -1,8 +1,11 @@
 //! Time and randomness, handed in from above so that a test can hold them still.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::SystemTime,
 };
 
 use rand::{Rng as _, RngCore, TryRngCore, rngs::OsRng};
@@ -42,7 +45,9 @@ impl Clock {
     pub fn now(&self) -> Millis {
         match &self.0 {
             Some(fixed) => fixed.load(Ordering::SeqCst),
-            None => jiff::Timestamp::now().as_millisecond(),
+            None => SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| {
+                Millis::try_from(since.as_millis()).unwrap_or(Millis::MAX)
+            }),
         }
     }
 

@@ -1,29 +1,32 @@
-//! A listener that serves HTTP/1.1 to anybody: what a connection may cost is bounded before a request is there.
+//! A listener that serves HTTP/1.1 to anybody: what a connection may cost is bounded before a request is there. A request
+//! has no more than 100 header lines, which is hyper's own bound and that of most servers.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
-    Router,
     body::Body,
     extract::{ConnectInfo, Request},
     http::{HeaderValue, header},
+    response::Response,
 };
-use hyper::{body::Incoming, service::Service, service::service_fn};
+use hyper::{
+    body::{Body as _, Incoming},
+    service::service_fn,
+};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto, graceful::GracefulShutdown},
-    service::TowerToHyperService,
 };
 use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
+
+use super::request_id::Routes;
 
 /// What one listener takes.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Time for the head of a request, counted from when the connection is free for it; so it ends idle connections too.
     pub head_within: Duration,
-    /// Header lines of a request.
-    pub headers: usize,
     /// Bytes of a request's head.
     pub head_bytes: usize,
     /// Connections at a time; more wait to be accepted.
@@ -35,8 +38,6 @@ impl Default for Limits {
         Self {
             // Longer than load balancers keep idle connections (60 s), so that it is they who close them.
             head_within: Duration::from_secs(65),
-            // As most servers have it.
-            headers: 100,
             // Room for the largest cookies and signatures; 8 KiB is what most servers take.
             head_bytes: 64 * 1024,
             // Well below the file descriptors that a service may have by default under systemd (524 288), at about 100 KiB
@@ -50,13 +51,18 @@ impl Default for Limits {
 const REST: Duration = Duration::from_millis(500);
 
 /// Serves until it is asked to stop, and then until what is being answered is answered.
-pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: CancellationToken) {
+pub async fn serve<R: Routes>(
+    listener: TcpListener,
+    routes: R,
+    limits: Limits,
+    stop: CancellationToken,
+) {
+    let routes = Arc::new(routes);
     let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
     builder
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_within)
-        .max_headers(limits.headers)
         .max_buf_size(limits.head_bytes);
     let graceful = GracefulShutdown::new();
     let room = Arc::new(Semaphore::new(limits.connections));
@@ -80,8 +86,8 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection is gone already");
         }
-        let router = TowerToHyperService::new(router.clone());
-        let service = service_fn(move |request| answer(router.clone(), peer, request));
+        let routes = routes.clone();
+        let service = service_fn(move |request| answer(routes.clone(), peer, request));
         let connection = builder
             .serve_connection_with_upgrades(TokioIo::new(stream), service)
             .into_owned();
@@ -97,17 +103,23 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
     graceful.shutdown().await;
 }
 
-async fn answer(
-    router: TowerToHyperService<Router>,
+async fn answer<R: Routes>(
+    routes: Arc<R>,
     peer: SocketAddr,
     request: hyper::Request<Incoming>,
-) -> Result<axum::response::Response, std::convert::Infallible> {
-    let mut request: Request = request.map(Body::new);
+) -> Result<Response, Infallible> {
+    let mut request: Request = request.map(|body| {
+        if body.is_end_stream() {
+            Body::empty()
+        } else {
+            Body::new(body)
+        }
+    });
     request.extensions_mut().insert(ConnectInfo(peer));
     // Whether a length was said beside the chunks can no longer be seen here. A connection on which the two might be taken
     // for one another carries no further request (RFC 9112 §6.1).
     let chunked = request.headers().contains_key(header::TRANSFER_ENCODING);
-    let mut response = router.call(request).await?;
+    let mut response = routes.answer(request).await;
     if chunked {
         let headers = response.headers_mut();
         headers

@@ -11,9 +11,9 @@ use axum::{
     routing::{MethodFilter, MethodRouter, get, on},
 };
 use leptos::prelude::provide_context;
-use tower_http::{catch_panic::CatchPanicLayer, csrf::CsrfLayer, timeout::TimeoutLayer};
+use tower_http::csrf::CsrfLayer;
 
-use super::{PATIENCE, assets, metrics::Listener, page, request_id::Around, state::AppState};
+use super::{assets, metrics::Listener, page, request_id::Around, state::AppState};
 use crate::{
     accounts::{self, Access, ROUTES, Route, factors::passkey_post, guard, session, viewer},
     admin, approvals,
@@ -34,7 +34,7 @@ fn files() -> Router {
         .route("/favicon.svg", get(assets::favicon))
 }
 
-pub fn router(state: &AppState) -> Router {
+pub fn routes(state: &AppState) -> Around<Router> {
     // Pages are rendered by futures of the framework's own; a second router in one process finds it set.
     let _ = Executor::init_tokio();
     let mut people = Router::new();
@@ -152,7 +152,7 @@ pub fn router(state: &AppState) -> Router {
                 form(webhooks::receiver::switch),
             );
     }
-    people
+    let routes = people
         .fallback(nothing_here)
         .method_not_allowed_fallback(nothing_here)
         .layer(middleware::from_fn_with_state(state.clone(), viewer::load))
@@ -160,13 +160,8 @@ pub fn router(state: &AppState) -> Router {
         .layer(Extension(state.clone()))
         .layer(csrf(state))
         .merge(files())
-        .merge(programs(state))
-        .layer(TimeoutLayer::with_status_code(
-            StatusCode::REQUEST_TIMEOUT,
-            PATIENCE,
-        ))
-        .layer(CatchPanicLayer::new())
-        .layer(Around::new(state, Listener::Portal))
+        .merge(programs(state));
+    Around::new(state, Listener::Portal, routes)
 }
 
 fn people_routes() -> impl Iterator<Item = &'static Route> {

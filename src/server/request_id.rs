@@ -1,35 +1,33 @@
-//! What stands around every request: an id, which its answer, its error body and each of its log lines carry; the headers
-//! that every answer has; and the count of how long it took.
+//! What stands around every request: an id, which its answer, its error body and each of its log lines carry; an answer
+//! even if it panics; the headers that every answer has; and the count of how long it took.
 
-use std::{
-    convert::Infallible,
-    fmt,
-    pin::Pin,
-    task::{Context, Poll},
-    time::Instant,
-};
+use std::{any::Any, fmt, panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
 use axum::{
+    Router,
     extract::Request,
-    http::{HeaderName, HeaderValue, Method, Uri},
-    response::Response,
+    http::{HeaderName, HeaderValue, Method, StatusCode, Uri},
+    response::{IntoResponse, Response},
 };
-use tower::{Layer, Service};
+use futures_util::FutureExt;
+use tower::ServiceExt;
 use tracing_subscriber::fmt::{
     format::Writer,
     time::{FormatTime, SystemTime},
 };
 
 use super::{
-    headers,
+    PATIENCE, headers,
     metrics::{self, Listener},
     state::AppState,
 };
 
-const HEADER: HeaderName = HeaderName::from_static("x-request-id");
+pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
+/// What is answered where the program itself is at fault.
+const BROKEN: &str = "This went wrong on our side. If it does again, tell whoever runs this service, with the x-request-id.";
 
 struct Current {
-    id: String,
+    id: Arc<str>,
     method: Method,
     uri: Uri,
 }
@@ -39,7 +37,7 @@ tokio::task_local! {
 }
 
 /// The id of the request being answered; empty outside one.
-pub fn current() -> String {
+pub fn current() -> Arc<str> {
     CURRENT
         .try_with(|current| current.id.clone())
         .unwrap_or_default()
@@ -58,72 +56,70 @@ impl FormatTime for Stamp {
     }
 }
 
-/// Puts it around a listener's routes.
+/// What a listener serves. A handler that is reached without a router costs a request less than one behind it.
+pub trait Routes: Clone + Send + Sync + 'static {
+    fn answer(&self, request: Request) -> impl Future<Output = Response> + Send;
+}
+
+/// In [`PATIENCE`], the reading of the request's body included; a body that is streamed back has no end.
+impl Routes for Router {
+    async fn answer(&self, request: Request) -> Response {
+        match tokio::time::timeout(PATIENCE, self.clone().oneshot(request)).await {
+            Ok(Ok(response)) => response,
+            Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
+        }
+    }
+}
+
+/// A listener's routes with all that stands around them.
 #[derive(Clone)]
-pub struct Around {
+pub struct Around<R> {
+    routes: R,
     state: AppState,
     listener: Listener,
 }
 
-impl Around {
-    pub fn new(state: &AppState, listener: Listener) -> Self {
+impl<R> Around<R> {
+    pub fn new(state: &AppState, listener: Listener, routes: R) -> Self {
         Self {
+            routes,
             state: state.clone(),
             listener,
         }
     }
 }
 
-impl<S> Layer<S> for Around {
-    type Service = Surrounded<S>;
-
-    fn layer(&self, routes: S) -> Surrounded<S> {
-        Surrounded {
-            routes,
-            around: self.clone(),
-        }
-    }
-}
-
-#[derive(Clone)]
-pub struct Surrounded<S> {
-    routes: S,
-    around: Around,
-}
-
-impl<S> Service<Request> for Surrounded<S>
-where
-    S: Service<Request, Response = Response, Error = Infallible>,
-    S::Future: Send + 'static,
-{
-    type Response = Response;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        self.routes.poll_ready(context)
-    }
-
+impl<R: Routes> Routes for Around<R> {
     /// An id from outside is not trusted, since logs are searched by it.
-    fn call(&mut self, request: Request) -> Self::Future {
+    async fn answer(&self, request: Request) -> Response {
         let started = Instant::now();
-        let Around { state, listener } = self.around.clone();
-        let id = state.rng.id("req", state.clock.now());
+        let id: Arc<str> = self.state.rng.id("req", self.state.clock.now()).into();
         let value = HeaderValue::from_str(&id);
         let current = Current {
             id,
             method: request.method().clone(),
             uri: request.uri().clone(),
         };
-        let answer = self.routes.call(request);
-        Box::pin(async move {
-            let mut response = CURRENT.scope(current, answer).await?;
-            headers::add(&mut response, state.config.https());
-            if let Ok(value) = value {
-                response.headers_mut().insert(HEADER, value);
-            }
-            metrics::observe(listener, response.status(), started.elapsed());
-            Ok(response)
-        })
+        let answer = AssertUnwindSafe(self.routes.answer(request)).catch_unwind();
+        let mut response = CURRENT
+            .scope(current, answer)
+            .await
+            .unwrap_or_else(|panic| {
+                tracing::error!(panic = said(&*panic), "a request cannot be answered");
+                (StatusCode::INTERNAL_SERVER_ERROR, BROKEN).into_response()
+            });
+        headers::add(&mut response, self.state.config.https());
+        if let Ok(value) = value {
+            response.headers_mut().insert(HEADER, value);
+        }
+        metrics::observe(self.listener, response.status(), started.elapsed());
+        response
     }
+}
+
+/// What a panic says, for the log.
+fn said(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or_default()
 }

@@ -2,17 +2,15 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::Router;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
     task::{JoinHandle, JoinSet},
 };
 use tokio_util::sync::CancellationToken;
-use tower_http::catch_panic::CatchPanicLayer;
 
 use super::{
-    api,
+    api::{self, Api},
     clock::{Clock, DAY, Millis, Rng},
     config::Config,
     listen,
@@ -33,6 +31,7 @@ use crate::{
         loader::Loader,
         nonce::Nonces,
         proxy::Proxy,
+        routes::Gateway,
         sandbox::Sandbox,
     },
     keys,
@@ -230,22 +229,28 @@ pub async fn serve(opened: Opened, ready: impl FnOnce(&Config)) -> Result<(), St
     })?;
     let stop = state.stop.clone();
     let mut servers = JoinSet::new();
-    let mut listeners = vec![
-        (state.config.portal_addr, portal::router(&state)),
-        (state.config.api_addr, api::router(&state)),
-        (state.config.gateway_addr, gateway_router(&state)),
-    ];
-    for (addr, router) in listeners.drain(..) {
-        let listener = TcpListener::bind(addr)
-            .await
-            .map_err(|error| StartError::Listen { addr, error })?;
-        servers.spawn(listen::serve(
-            listener,
-            router,
-            listen::Limits::default(),
-            stop.clone(),
-        ));
-    }
+    let limits = listen::Limits::default();
+    let portal = bind(state.config.portal_addr).await?;
+    let api = bind(state.config.api_addr).await?;
+    let gateway = bind(state.config.gateway_addr).await?;
+    servers.spawn(listen::serve(
+        portal,
+        portal::routes(&state),
+        limits,
+        stop.clone(),
+    ));
+    servers.spawn(listen::serve(
+        api,
+        api::routes(&state),
+        limits,
+        stop.clone(),
+    ));
+    servers.spawn(listen::serve(
+        gateway,
+        gateway_routes(&state),
+        limits,
+        stop.clone(),
+    ));
     let mut workers = JoinSet::new();
     workers.spawn({
         let (state, stop) = (state.clone(), stop.clone());
@@ -314,15 +319,17 @@ async fn alone(state: &AppState) -> Result<Option<OnlyNode>, StartError> {
     Ok(claimed)
 }
 
-pub fn gateway_router(state: &AppState) -> Router {
-    gateway::routes::router()
-        .layer(CatchPanicLayer::new())
-        .layer(Around::new(state, Listener::Gateway))
-        .with_state(state.clone())
+pub fn gateway_routes(state: &AppState) -> Around<Gateway> {
+    Around::new(state, Listener::Gateway, Gateway(state.clone()))
 }
 
-pub fn api_router(state: &AppState) -> Router {
-    api::router(state)
+pub fn api_routes(state: &AppState) -> Around<Api> {
+    api::routes(state)
+}
+
+async fn bind(addr: SocketAddr) -> Result<TcpListener, StartError> {
+    let listener = TcpListener::bind(addr).await;
+    listener.map_err(|error| StartError::Listen { addr, error })
 }
 
 /// Does every minute what time asks for.

@@ -16,12 +16,14 @@ use axum::{
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
 
 use super::{
+    api::Api,
     clock::{Clock, Rng, SECOND},
     config::{Config, Settings},
-    listen, portal, run,
+    listen, portal,
+    request_id::{Around, Routes},
+    run,
     secrets::{Peppers, Sealer},
     state::{AppState, Shared},
 };
@@ -36,7 +38,7 @@ use crate::{
     db::testing::TestDb,
     gateway::{
         cache::SecretCache, judge::VALID, limit::Limiter, loader::Loader, nonce::Nonces,
-        proxy::Proxy, sandbox::Sandbox, upstream::Upstreams,
+        proxy::Proxy, routes::Gateway, sandbox::Sandbox, upstream::Upstreams,
     },
     keys::policy::{self, NewKey, Wanted},
     mail::{self, Letter},
@@ -64,9 +66,9 @@ pub struct TestApp {
     pub state: AppState,
     pub clock: Clock,
     pub test: TestDb,
-    portal: Router,
-    api: Router,
-    gateway: Router,
+    portal: Around<Router>,
+    api: Around<Api>,
+    gateway: Around<Gateway>,
 }
 
 /// Somebody who is signed in.
@@ -159,9 +161,9 @@ impl TestApp {
 
     fn with_state(state: AppState, clock: Clock, test: TestDb) -> Self {
         Self {
-            portal: portal::router(&state),
-            api: run::api_router(&state),
-            gateway: run::gateway_router(&state),
+            portal: portal::routes(&state),
+            api: run::api_routes(&state),
+            gateway: run::gateway_routes(&state),
             state,
             clock,
             test,
@@ -181,9 +183,9 @@ impl TestApp {
         let proxy = Proxy::new(config.upstreams.as_ref()).expect("no certificates needed");
         let state = self.state.with_settings(config, proxy.waiting(patience));
         Self {
-            portal: portal::router(&state),
-            api: run::api_router(&state),
-            gateway: run::gateway_router(&state),
+            portal: portal::routes(&state),
+            api: run::api_routes(&state),
+            gateway: run::gateway_routes(&state),
             state,
             ..self
         }
@@ -223,8 +225,7 @@ impl TestApp {
 
     /// What the portal answers, before its body has come.
     pub async fn open(&self, request: Request<Body>) -> Response {
-        let router = self.portal.clone();
-        router.oneshot(request).await.expect("infallible")
+        self.portal.answer(request).await
     }
 
     /// Serves the gateway on a port of loopback.
@@ -472,7 +473,7 @@ impl TestApp {
     pub fn request_row(&self, workspace_id: &str, key_id: &str) -> RequestRow {
         let at = self.clock.now();
         RequestRow {
-            id: self.state.rng.id("req", at),
+            id: self.state.rng.id("req", at).into(),
             workspace_id: workspace_id.into(),
             environment: self.environment().into(),
             key_id: key_id.into(),
@@ -530,13 +531,13 @@ impl TestApp {
     }
 }
 
-/// Serves a router on a port of loopback until the test ends.
-pub async fn serve(router: Router, limits: listen::Limits) -> SocketAddr {
+/// Serves routes on a port of loopback until the test ends.
+pub async fn serve(routes: impl Routes, limits: listen::Limits) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
     let address = listener.local_addr().expect("an address");
     tokio::spawn(listen::serve(
         listener,
-        router,
+        routes,
         limits,
         CancellationToken::new(),
     ));
@@ -569,10 +570,10 @@ pub fn cookie(reply: &Reply) -> Option<String> {
         .map(str::to_owned)
 }
 
-async fn send(router: &Router, mut request: Request<Body>) -> Reply {
+async fn send(routes: &impl Routes, mut request: Request<Body>) -> Reply {
     let peer = SocketAddr::from(([203, 0, 113, 9], 40_000));
     request.extensions_mut().insert(ConnectInfo(peer));
-    let response = router.clone().oneshot(request).await.expect("infallible");
+    let response = routes.answer(request).await;
     let (parts, body) = response.into_parts();
     let bytes = axum::body::to_bytes(body, usize::MAX)
         .await

@@ -47,7 +47,7 @@ const CROWD: usize = 500;
 /// One judged request.
 #[derive(Clone, Debug)]
 pub struct RequestRow {
-    pub id: String,
+    pub id: Arc<str>,
     pub workspace_id: Arc<str>,
     pub environment: Arc<str>,
     pub key_id: Arc<str>,
@@ -57,12 +57,12 @@ pub struct RequestRow {
     pub door: Door,
     pub code: &'static str,
     pub status: u16,
-    pub method: Option<String>,
+    pub method: Option<Arc<str>>,
     /// Without its query, which may hold secrets.
-    pub path: Option<String>,
-    pub scope: Option<String>,
-    pub ip: Option<String>,
-    pub agent: Option<String>,
+    pub path: Option<Arc<str>>,
+    pub scope: Option<Arc<str>>,
+    pub ip: Option<Arc<str>>,
+    pub agent: Option<Arc<str>>,
     pub latency_us: i64,
     /// The amount that it named, if all else was in order.
     pub moved: Option<Moved>,
@@ -72,7 +72,7 @@ pub struct RequestRow {
 #[derive(Clone, Debug)]
 pub struct Moved {
     pub amount: i64,
-    pub currency: String,
+    pub currency: Arc<str>,
     pub reservation_id: Option<String>,
 }
 

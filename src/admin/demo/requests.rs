@@ -119,7 +119,7 @@ impl Traffic<'_> {
             _ => format!("203.0.113.{}", 7 + dice[7] % 2),
         };
         Some(RequestRow {
-            id: self.state.rng.id("req", at),
+            id: self.state.rng.id("req", at).into(),
             workspace_id: key.workspace_id.as_str().into(),
             environment: key.environment.as_str().into(),
             key_id: key.id.as_str().into(),
@@ -130,11 +130,11 @@ impl Traffic<'_> {
             door: if verify { Door::Verify } else { Door::Gateway },
             code: denied.map_or(VALID, Code::as_str),
             status: denied.map_or(200, Code::status),
-            method: (!verify).then_some(method),
-            path: (!verify).then_some(path),
-            scope: scope.map(str::to_owned),
-            ip: Some(ip),
-            agent: Some("harbor-pos/4.2".to_owned()),
+            method: (!verify).then(|| method.into()),
+            path: (!verify).then(|| path.into()),
+            scope: scope.map(Into::into),
+            ip: Some(ip.into()),
+            agent: Some("harbor-pos/4.2".into()),
             latency_us: 180 + i64::from(dice[8]) * 3,
             moved: None,
         })

@@ -5,7 +5,11 @@ use std::net::IpAddr;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::Identity;
-use crate::{gateway::credential::bearer_token, profiles::CredentialPlaces};
+use crate::{
+    gateway::credential::bearer_token,
+    profiles::CredentialPlaces,
+    server::{address::FORWARDED_FOR, request_id},
+};
 
 /// What is said on one connection only (RFC 9110 §7.6.1), beside what `Connection` names.
 const HOP_BY_HOP: [&str; 9] = [
@@ -22,6 +26,12 @@ const HOP_BY_HOP: [&str; 9] = [
 
 /// By this name Latchkey is told apart in `Via` (RFC 9110 §7.6.3).
 const VIA: &str = "1.1 latchkey";
+
+const KEY_ID: HeaderName = HeaderName::from_static("x-latchkey-key-id");
+const WORKSPACE_ID: HeaderName = HeaderName::from_static("x-latchkey-workspace-id");
+const ENVIRONMENT: HeaderName = HeaderName::from_static("x-latchkey-environment");
+const SCOPES: HeaderName = HeaderName::from_static("x-latchkey-scopes");
+const RESERVATION_ID: HeaderName = HeaderName::from_static("x-latchkey-reservation-id");
 
 /// What the listener knows of where a request comes from.
 #[derive(Clone, Copy, Debug)]
@@ -68,7 +78,7 @@ pub fn onward(
             Some(chain) => format!("{chain}, {}", peer.to_canonical()),
             None => peer.to_canonical().to_string(),
         };
-        put(headers, "x-forwarded-for", &chain);
+        put(headers, FORWARDED_FOR, &chain);
     }
     headers.insert("x-forwarded-proto", proto);
     if let Some(host) = host {
@@ -76,17 +86,17 @@ pub fn onward(
     }
     headers.append(header::VIA, HeaderValue::from_static(VIA));
     introduce(headers, identity);
-    put(headers, "x-request-id", &identity.request_id);
+    put(headers, request_id::HEADER, &identity.request_id);
 }
 
 /// Says who a judged request comes from.
 pub fn introduce(headers: &mut HeaderMap, identity: &Identity<'_>) {
-    put(headers, "x-latchkey-key-id", identity.key_id);
-    put(headers, "x-latchkey-workspace-id", identity.workspace_id);
-    put(headers, "x-latchkey-environment", identity.environment);
-    put(headers, "x-latchkey-scopes", &identity.scopes);
+    put(headers, KEY_ID, identity.key_id);
+    put(headers, WORKSPACE_ID, identity.workspace_id);
+    put(headers, ENVIRONMENT, identity.environment);
+    put(headers, SCOPES, &identity.scopes);
     if let Some(reservation) = identity.reservation {
-        put(headers, "x-latchkey-reservation-id", reservation);
+        put(headers, RESERVATION_ID, reservation);
     }
 }
 
@@ -193,7 +203,7 @@ fn listed(headers: &HeaderMap, name: &str) -> Option<String> {
 }
 
 /// What cannot stand in a header is left out rather than half said.
-fn put(headers: &mut HeaderMap, name: &'static str, text: &str) {
+fn put(headers: &mut HeaderMap, name: HeaderName, text: &str) {
     if let Ok(value) = HeaderValue::from_str(text) {
         headers.insert(name, value);
     }
@@ -216,7 +226,7 @@ mod tests {
             workspace_id: "wsp_1",
             environment: "live",
             scopes: "a:read b:write".to_owned(),
-            request_id: "req_1".to_owned(),
+            request_id: "req_1".into(),
             reservation: None,
         };
         let hop = Hop {

@@ -23,7 +23,7 @@ pub async fn insert(tx: &mut Tx, rows: &[RequestRow]) -> Result<(), DbError> {
         tx,
         INSERT,
         rows,
-        |row| row.id.as_str(),
+        |row| row.id.clone(),
         row.workspace_id.clone(),
         row.environment.clone(),
         row.key_id.clone(),
@@ -31,15 +31,15 @@ pub async fn insert(tx: &mut Tx, rows: &[RequestRow]) -> Result<(), DbError> {
         row.door.as_str(),
         row.code,
         i64::from(row.status),
-        row.method.as_deref(),
-        row.path.as_deref(),
-        row.scope.as_deref(),
-        row.ip.as_deref(),
-        row.agent.as_deref(),
+        row.method.clone(),
+        row.path.clone(),
+        row.scope.clone(),
+        row.ip.clone(),
+        row.agent.clone(),
         row.latency_us,
         row.secret_id.clone(),
         row.moved.as_ref().map(|moved| moved.amount),
-        row.moved.as_ref().map(|moved| moved.currency.as_str()),
+        row.moved.as_ref().map(|moved| moved.currency.clone()),
         row.moved
             .as_ref()
             .and_then(|moved| moved.reservation_id.as_deref())
@@ -74,7 +74,7 @@ pub async fn insert_by_key(tx: &mut Tx, keyed: &[Keyed]) -> Result<(), DbError> 
             keyed,
             |row| row.workspace_id.clone(),
             row.key_id.clone(),
-            row.id.as_str()
+            row.id.clone()
         );
     }
     Ok(())
@@ -117,14 +117,14 @@ pub async fn set_last_used(tx: &mut Tx, last: &[LastUse]) -> Result<(), DbError>
         last,
         |one| one.key_id.clone(),
         one.at,
-        one.ip.as_deref()
+        one.ip.clone()
     );
     Ok(())
 }
 
 /// Notes that a sweep has still to go through these rows.
 pub async fn owe(tx: &mut Tx, id: &str, rows: &[RequestRow]) -> Result<(), DbError> {
-    let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
+    let ids: Vec<&str> = rows.iter().map(|row| &*row.id).collect();
     crate::execute!(
         tx,
         "insert into requests_owed (id, rows) values ($1, $2)",

@@ -47,7 +47,7 @@ impl Sweep {
 
     /// Writes a group and owes what it tells of.
     pub async fn append(&mut self, db: &Db, rows: &[RequestRow]) -> Result<(), DbError> {
-        let id = rows.first().map(|row| row.id.clone()).unwrap_or_default();
+        let id = rows.first().map_or("", |row| &*row.id).to_owned();
         let mut tx = db.begin().await?;
         store::insert(&mut tx, rows).await?;
         store::owe(&mut tx, &id, rows).await?;

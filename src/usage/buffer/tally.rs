@@ -13,7 +13,7 @@ use crate::{
 pub struct Keyed {
     pub workspace_id: Arc<str>,
     pub key_id: Arc<str>,
-    pub id: String,
+    pub id: Arc<str>,
 }
 
 /// What requests are counted by.
@@ -31,14 +31,14 @@ pub struct Counted {
 pub struct LastUse {
     pub key_id: Arc<str>,
     pub at: Millis,
-    pub ip: Option<String>,
+    pub ip: Option<Arc<str>>,
 }
 
 #[derive(Default)]
 pub struct Tally {
     pub keyed: Vec<Keyed>,
     hours: HashMap<Counted, i64>,
-    last: HashMap<Arc<str>, (Millis, Option<String>)>,
+    last: HashMap<Arc<str>, (Millis, Option<Arc<str>>)>,
 }
 
 /// A tally in one order everywhere, so that two nodes never wait for each other's rows.
@@ -70,7 +70,7 @@ impl Tally {
             hour: row.at / HOUR,
             code: Cow::Borrowed(row.code),
         };
-        self.count(hour, row.at, row.ip.as_deref());
+        self.count(hour, row.at, row.ip.as_ref());
     }
 
     /// Adds a row that was read again.
@@ -85,22 +85,22 @@ impl Tally {
         self.keyed.push(Keyed {
             workspace_id: hour.workspace_id.clone(),
             key_id: hour.key_id.clone(),
-            id: row.id,
+            id: row.id.into(),
         });
-        self.count(hour, row.at, row.ip.as_deref());
+        self.count(hour, row.at, row.ip.map(Arc::from).as_ref());
     }
 
-    fn count(&mut self, hour: Counted, at: Millis, ip: Option<&str>) {
+    fn count(&mut self, hour: Counted, at: Millis, ip: Option<&Arc<str>>) {
         match self.last.get_mut(&hour.key_id) {
             Some((latest, from)) if *latest <= at => {
                 *latest = at;
-                if from.as_deref() != ip {
-                    *from = ip.map(str::to_owned);
+                if from.as_ref() != ip {
+                    *from = ip.cloned();
                 }
             }
             Some(_) => {}
             None => {
-                let first = (at, ip.map(str::to_owned));
+                let first = (at, ip.cloned());
                 self.last.insert(hour.key_id.clone(), first);
             }
         }

@@ -14,7 +14,7 @@ fn rows_of(app: &TestApp, workspace: &str, key: &str, count: i64) -> Vec<Request
         .map(|i| {
             let at = app.clock.now() + i;
             RequestRow {
-                id: app.state.rng.id("req", at),
+                id: app.state.rng.id("req", at).into(),
                 workspace_id: workspace.into(),
                 environment: "sandbox".into(),
                 key_id: key.into(),
@@ -25,8 +25,8 @@ fn rows_of(app: &TestApp, workspace: &str, key: &str, count: i64) -> Vec<Request
                 status: 200,
                 method: None,
                 path: None,
-                scope: Some("customers:read".to_owned()),
-                ip: Some(format!("192.0.2.{}", i % 2)),
+                scope: Some("customers:read".into()),
+                ip: Some(format!("192.0.2.{}", i % 2).into()),
                 agent: None,
                 latency_us: i,
                 moved: None,
@@ -122,7 +122,7 @@ async fn a_request_that_is_deleted_leaves_the_log_of_its_key() {
     crate::execute!(
         &mut tx,
         "delete from requests where id = $1",
-        rows[0].id.as_str()
+        &*rows[0].id
     )
     .expect("deleted");
     tx.commit().await.expect("committed");
