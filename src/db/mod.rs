@@ -12,6 +12,7 @@ pub mod installation;
 mod node;
 #[cfg(test)]
 pub mod testing;
+mod writer;
 
 use std::{
     ops::{Deref, DerefMut},
@@ -36,6 +37,7 @@ pub use error::{Constraint, DbError};
 pub use node::OnlyNode;
 
 use changes::Changes;
+use writer::{Writer, WriterTx};
 
 static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
@@ -57,10 +59,10 @@ pub struct Db {
 
 #[derive(Clone)]
 enum Pools {
-    /// SQLite has one writer at a time; a pool of one makes waiting for it fair and keeps `SQLITE_BUSY` away.
+    /// SQLite has one writer at a time; taking turns is fair and keeps `SQLITE_BUSY` away.
     Sqlite {
         readers: SqlitePool,
-        writer: SqlitePool,
+        writer: Writer,
     },
     Postgres(PgPool),
 }
@@ -70,7 +72,7 @@ pub struct Reader(Held);
 
 enum Held {
     SqliteRead(PoolConnection<Sqlite>),
-    SqliteWrite(Transaction<'static, Sqlite>),
+    SqliteWrite(WriterTx),
     PostgresRead(PoolConnection<Postgres>),
     PostgresWrite(Transaction<'static, Postgres>),
 }
@@ -127,6 +129,7 @@ impl Db {
                 .acquire_timeout(ACQUIRE_TIMEOUT)
                 .connect_with(options.pragma("query_only", "on"))
                 .await?;
+            let writer = Writer::new(writer, ACQUIRE_TIMEOUT);
             Pools::Sqlite { readers, writer }
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
             let pool = PgPoolOptions::new()
@@ -150,7 +153,7 @@ impl Db {
     pub async fn migrate(&self) -> Result<(), DbError> {
         match &self.pools {
             Pools::Sqlite { writer, .. } => {
-                let done = SQLITE_MIGRATIONS.run(writer).await;
+                let done = SQLITE_MIGRATIONS.run(&writer.pool).await;
                 if done.is_err() && self.pending_migrations().await? == 0 {
                     return Ok(());
                 }
@@ -208,9 +211,7 @@ impl Db {
     /// A transaction for changing. On SQLite it holds the one write lock from the start.
     pub async fn begin(&self) -> Result<Tx, DbError> {
         let held = match &self.pools {
-            Pools::Sqlite { writer, .. } => {
-                Held::SqliteWrite(writer.begin_with("BEGIN IMMEDIATE").await?)
-            }
+            Pools::Sqlite { writer, .. } => Held::SqliteWrite(writer.begin().await?),
             Pools::Postgres(pool) => Held::PostgresWrite(pool.begin().await?),
         };
         Ok(Tx {
@@ -242,7 +243,7 @@ impl Db {
         match &self.pools {
             Pools::Sqlite { readers, writer } => {
                 readers.close().await;
-                writer.close().await;
+                writer.pool.close().await;
             }
             Pools::Postgres(pool) => pool.close().await,
         }
@@ -253,7 +254,7 @@ impl Reader {
     pub fn arm(&mut self) -> Arm<'_> {
         match &mut self.0 {
             Held::SqliteRead(connection) => Arm::Sqlite(connection),
-            Held::SqliteWrite(tx) => Arm::Sqlite(tx),
+            Held::SqliteWrite(tx) => Arm::Sqlite(tx.connection()),
             Held::PostgresRead(connection) => Arm::Postgres(connection),
             Held::PostgresWrite(tx) => Arm::Postgres(tx),
         }
