@@ -11,7 +11,7 @@ use super::{
 use crate::{
     db::DbError,
     server::{clock::Millis, error::AppError, request_id, state::AppState},
-    usage::buffer::{Door, Moved, Place, RequestRow},
+    usage::buffer::{self, Door, Moved, Place, RequestRow},
 };
 
 /// Longest value from outside that is written down; the rest says nothing that a log needs.
@@ -72,8 +72,7 @@ impl Entry {
                     moved: Some(moved),
                     ..row
                 });
-            let _ = reserving.keep(row).await?;
-            self.row = None;
+            self.written(reserving.keep(row)).await?;
         } else {
             self.held = Some((state.clone(), reserving.keep(None).await?));
             if let Some(row) = &mut self.row {
@@ -90,13 +89,29 @@ impl Entry {
         ask: &Ask<'_>,
         why: Refused,
     ) -> Result<(), AppError> {
+        volume::refused(state, ask, why).await?;
         let code = why.code();
         if let Some(mut row) = self.ended(code.as_str(), code.status()) {
             row.moved = Some(moved(ask.amount, None));
-            volume::refused(state, ask, why, row).await?;
-            self.row = None;
+            let db = state.db.clone();
+            let store = async move { buffer::store(&db, &[row]).await };
+            self.written(store).await?;
         }
         Ok(())
+    }
+
+    /// Has the row written by `write`, to its end whether or not whoever asked waits for it: half of it would be a row that is
+    /// written twice, or an amount without one.
+    async fn written<T: Send + 'static>(
+        &mut self,
+        write: impl Future<Output = Result<T, DbError>> + Send + 'static,
+    ) -> Result<(), DbError> {
+        let row = self.row.take();
+        let written = to_its_end(write).await;
+        if written.is_err() {
+            self.row = row;
+        }
+        written.map(drop)
     }
 
     /// The row as it is if the request ends so.
@@ -144,9 +159,8 @@ impl Entry {
             return Ok(());
         };
         let row = RequestRow { status, ..row };
-        Box::pin(settle(&state, held, outcome, row, place))
-            .await
-            .map_err(|_| Code::Unavailable)
+        let settled = to_its_end(settle(state, held, outcome, row, place));
+        settled.await.map_err(|_| Code::Unavailable)
     }
 }
 
@@ -156,9 +170,7 @@ impl Drop for Entry {
         match (self.held.take(), self.take_row()) {
             (Some((state, held)), Some(row)) => {
                 // Whoever asked has gone, and with them this task.
-                tokio::spawn(
-                    async move { settle(&state, held, Outcome::Lost, row, place).await.ok() },
-                );
+                tokio::spawn(settle(state, held, Outcome::Lost, row, place));
             }
             (None, Some(row)) => {
                 if let Some(place) = place {
@@ -170,16 +182,24 @@ impl Drop for Entry {
     }
 }
 
+/// Runs it even if whoever asked goes away, and with them their request.
+async fn to_its_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, DbError>> + Send + 'static,
+) -> Result<T, DbError> {
+    let done = tokio::spawn(work).await;
+    done.unwrap_or_else(|error| Err(DbError::Other(sqlx::Error::Protocol(error.to_string()))))
+}
+
 /// Settles an amount with its row. Where that fails its sender is told so, and the row says what they are told as soon as
 /// rows can be written.
 async fn settle(
-    state: &AppState,
+    state: AppState,
     held: Held,
     outcome: Outcome,
     row: RequestRow,
     place: Option<Place>,
 ) -> Result<(), DbError> {
-    let settled = held.settle(state, outcome, &row).await;
+    let settled = held.settle(&state, outcome, &row).await;
     if let Err(error) = &settled {
         tracing::error!(%error, "an amount cannot be settled; it stays counted");
         if let Some(place) = place {

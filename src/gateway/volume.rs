@@ -283,20 +283,13 @@ fn is_near(spent: i64, max: i64) -> bool {
     i128::from(spent) * 5 >= i128::from(max) * 4
 }
 
-/// Writes down that an amount was refused: the request's row and, once a key and day, the word that its limit is reached.
-pub async fn refused(
-    state: &AppState,
-    ask: &Ask<'_>,
-    why: Refused,
-    row: RequestRow,
-) -> Result<(), AppError> {
-    let now = state.clock.now();
-    let mut tx = state.db.begin().await?;
+/// Says once a key and day that its limit is reached, if that is why an amount was refused.
+pub async fn refused(state: &AppState, ask: &Ask<'_>, why: Refused) -> Result<(), AppError> {
     if why == Refused::Daily {
-        tell(&mut tx, state, ask, Reach::Reached, now).await?;
+        let mut tx = state.db.begin().await?;
+        tell(&mut tx, state, ask, Reach::Reached, state.clock.now()).await?;
+        tx.commit().await?;
     }
-    buffer::write(&mut tx, &[row]).await?;
-    tx.commit().await?;
     Ok(())
 }
 

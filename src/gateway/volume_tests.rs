@@ -1,6 +1,6 @@
 //! Amounts through the routers: never more than a limit, whoever races, crashes or waits, and nothing lost.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
@@ -24,6 +24,7 @@ use crate::{
         run,
         testing::{PASSWORD, Reply, TestApp},
     },
+    usage,
     workspaces::Role,
 };
 
@@ -207,6 +208,32 @@ on_both_engines! {
         }
         assert!(granted > 0 && granted * 70 <= 1000, "{granted}");
         assert_eq!(wallet.spent(&id).await, granted * 70);
+    }
+
+    async fn who_goes_away_early_leaves_a_row_at_most_and_holds_up_nobody(test: TestDb) {
+        let wallet = wallet(test).await;
+        let (_, key) = wallet.key(None, Some(1000)).await;
+        for i in 0..80 {
+            // From before anything is done to after everything is; every other amount is refused.
+            let patience = Duration::from_micros(i * 75);
+            let value = if i % 2 == 0 { 1 } else { 5000 };
+            drop(tokio::time::timeout(patience, wallet.ask(&key, value)).await);
+        }
+        let last = wallet.app.verify(&wallet.token, json!({ "key": key })).await.json();
+        let last = last["request_id"].as_str().expect("an id");
+        for tries in 0.. {
+            let mut reader = wallet.app.state.db.read().await.expect("a connection");
+            if usage::store::find(&mut reader, &wallet.workspace, last).await.expect("read").is_some() {
+                break;
+            }
+            assert!(tries < 100, "rows behind are not written");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let mut reader = wallet.app.state.db.read().await.expect("a connection");
+        let (rows,): (i64,) = crate::fetch_one!(&mut reader, (i64,), "select count(*) from requests").expect("counted");
+        let (counted,): (i64,) = crate::fetch_one!(
+            &mut reader, (i64,), "select cast(sum(requests) as bigint) from usage_hours").expect("counted");
+        assert_eq!(rows, counted);
     }
 
     async fn what_verify_reserves_is_committed_released_or_lapses(test: TestDb) {

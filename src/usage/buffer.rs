@@ -223,6 +223,8 @@ async fn follow(
                 group.push(row);
             }
         }
+        // As the table has them, so that each row comes right behind the one before.
+        group.sort_unstable_by(|a, b| a.id.cmp(&b.id));
         write_group(&db, &mut sweep, &group).await;
         metrics::counter!("latchkey_usage_rows_total").increment(group.len() as u64);
         group.clear();

@@ -119,12 +119,7 @@ async fn a_request_that_is_deleted_leaves_the_log_of_its_key() {
     let rows = rows_of(&app, &workspace, &key, 3);
     store(&app.state.db, &rows).await.expect("stored");
     let mut tx = app.state.db.begin().await.expect("a transaction");
-    crate::execute!(
-        &mut tx,
-        "delete from requests where id = $1",
-        &*rows[0].id
-    )
-    .expect("deleted");
+    crate::execute!(&mut tx, "delete from requests where id = $1", &*rows[0].id).expect("deleted");
     tx.commit().await.expect("committed");
     let mut reader = app.state.db.read().await.expect("a connection");
     let (left,): (i64,) =
