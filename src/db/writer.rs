@@ -2,8 +2,8 @@
 //! one commit: what a commit takes is the disk's time, which they then have in common.
 //!
 //! Who is the first of a group to be done lines up for another turn. All that waited before have had theirs by then, and it
-//! commits for them. Each stands behind a savepoint of its own, so that one can be rolled back without the others. What is
-//! being committed is committed, whether or not somebody still waits to hear of it.
+//! commits for them. Each begins with a savepoint inside the one before, so that it can be rolled back without the others.
+//! What is being committed is committed, whether or not somebody still waits to hear of it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -42,7 +42,6 @@ pub struct WriterTx {
 /// The savepoint `whole` is there unless the engine has rolled everything back of its own accord, as it does when a disk fails.
 const BEGIN: &str = "begin immediate; savepoint whole; savepoint one";
 const BEGIN_ANOTHER: &str = "savepoint one";
-const DONE: &str = "release one";
 const UNDO: &str = "rollback to one; release one";
 const COMMIT: &str = "release whole; commit";
 
@@ -92,7 +91,7 @@ impl WriterTx {
     pub async fn commit(mut self) -> Result<(), sqlx::Error> {
         let (told, heard) = oneshot::channel();
         if let Some(turn) = self.turn.take() {
-            tokio::spawn(done(turn, self.turns.clone(), told));
+            done(turn, self.turns.clone(), told);
         }
         heard
             .await
@@ -118,26 +117,23 @@ impl Drop for WriterTx {
     }
 }
 
-/// Ends a transaction that is to stay, and its group after all that have waited for their turn.
-async fn done(
+/// Ends the turn of a transaction that is to stay, and its group after all that have waited for theirs.
+fn done(
     mut turn: OwnedMutexGuard<Turn>,
     turns: Arc<Mutex<Turn>>,
     told: oneshot::Sender<Result<(), sqlx::Error>>,
 ) {
     let Some(group) = &mut turn.0 else { return };
-    let released = group.run(DONE).await;
     let is_first = group.waiting.is_empty();
     group.waiting.push(told);
-    if let Err(error) = released {
-        return turn.end(Err(error)).await;
-    }
-    drop(turn);
     if is_first {
-        let mut turn = turns.lock_owned().await;
-        if let Some(group) = &mut turn.0 {
-            let committed = group.run(COMMIT).await;
-            turn.end(committed).await;
-        }
+        tokio::spawn(async move {
+            let mut turn = turns.lock_owned().await;
+            if let Some(group) = &mut turn.0 {
+                let committed = group.run(COMMIT).await;
+                turn.end(committed).await;
+            }
+        });
     }
 }
 

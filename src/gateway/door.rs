@@ -133,11 +133,10 @@ pub fn proved(state: &AppState, proof: Option<Result<Use, Code>>) -> Result<Opti
 
 /// Judges, takes the nonce, reserves the amount and charges what is let through, in this order. Nothing is taken of a
 /// request that is denied. What could not be logged is not decided.
-pub async fn decide(state: &AppState, mut call: Call<'_>) -> Result<Decision, Code> {
+pub async fn decide(state: &AppState, call: &Call<'_>) -> Result<Decision, Code> {
     let now = call.now;
-    let seen = std::mem::take(&mut call.seen);
-    let entry = Entry::begin(state, &call, seen).await?;
-    let mut decision = match weigh(state, &call) {
+    let entry = Entry::begin(state, call).await?;
+    let mut decision = match weigh(state, call) {
         Err((code, wrong)) => {
             let left = state.limits.left(subject(call.key), now).await;
             Decision {
@@ -145,10 +144,10 @@ pub async fn decide(state: &AppState, mut call: Call<'_>) -> Result<Decision, Co
                 ..Decision::denied(code, left, entry)
             }
         }
-        Ok(None) => take(state, &call, entry).await?,
+        Ok(None) => take(state, call, entry).await?,
         Ok(Some(once)) => match Box::pin(state.nonces.take(&state.db, once, now)).await {
             Ok(()) => {
-                let decision = take(state, &call, entry).await?;
+                let decision = take(state, call, entry).await?;
                 if decision.verdict != Verdict::Allowed {
                     Box::pin(state.nonces.give_back(&state.db, once, now)).await;
                 }
@@ -282,12 +281,11 @@ pub fn would_pass(state: &AppState, call: &Call<'_>) -> bool {
 /// Logs a request whose end its sender asked for (see [`super::lab`]). Nothing is reserved or charged.
 pub async fn stage(
     state: &AppState,
-    mut call: Call<'_>,
+    call: &Call<'_>,
     verdict: Verdict,
     status: u16,
 ) -> Result<(), Code> {
-    let seen = std::mem::take(&mut call.seen);
-    let mut entry = Entry::begin(state, &call, seen).await?;
+    let mut entry = Entry::begin(state, call).await?;
     count(call.door, verdict);
     entry.decided(verdict);
     entry.write(status);

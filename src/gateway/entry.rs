@@ -2,9 +2,11 @@
 
 use std::{sync::Arc, time::Instant};
 
+use tokio::task::JoinError;
+
 use super::{
     amount::Amount,
-    door::{Call, Seen},
+    door::Call,
     judge::{Code, Verdict},
     volume::{self, Ask, Held, Outcome, Refused, Reserving},
 };
@@ -34,12 +36,12 @@ pub struct Entry {
 
 impl Entry {
     /// Takes a place in the log. What could not be logged is not decided.
-    pub async fn begin(state: &AppState, call: &Call<'_>, seen: Seen<'_>) -> Result<Self, Code> {
+    pub async fn begin(state: &AppState, call: &Call<'_>) -> Result<Self, Code> {
         let place = state.usage.place().await;
         Ok(Self {
             door: call.door,
             place: Some(place.map_err(|_| Code::Unavailable)?),
-            row: Some(Box::new(row(call, seen))),
+            row: Some(Box::new(row(call))),
             held: None,
             started: call.started,
         })
@@ -106,8 +108,9 @@ impl Entry {
         &mut self,
         write: impl Future<Output = Result<T, DbError>> + Send + 'static,
     ) -> Result<(), DbError> {
+        let written = to_its_end(write);
         let row = self.row.take();
-        let written = to_its_end(write).await;
+        let written = written.await;
         if written.is_err() {
             self.row = row;
         }
@@ -150,8 +153,15 @@ impl Entry {
     /// Notes how the request ended and what status its sender is told. Of one that moves an amount both are durable
     /// before this returns; if they cannot be, it must not be answered as if they were.
     pub async fn settle(mut self, outcome: Outcome, status: u16) -> Result<(), Code> {
-        let Some((state, held)) = self.held.take() else {
+        if self.held.is_none() {
             self.write(status);
+            return Ok(());
+        }
+        Box::pin(self.settle_held(outcome, status)).await
+    }
+
+    async fn settle_held(mut self, outcome: Outcome, status: u16) -> Result<(), Code> {
+        let Some((state, held)) = self.held.take() else {
             return Ok(());
         };
         let place = self.place.take();
@@ -183,11 +193,12 @@ impl Drop for Entry {
 }
 
 /// Runs it even if whoever asked goes away, and with them their request.
-async fn to_its_end<T: Send + 'static>(
+fn to_its_end<T: Send + 'static>(
     work: impl Future<Output = Result<T, DbError>> + Send + 'static,
-) -> Result<T, DbError> {
-    let done = tokio::spawn(work).await;
-    done.unwrap_or_else(|error| Err(DbError::Other(sqlx::Error::Protocol(error.to_string()))))
+) -> impl Future<Output = Result<T, DbError>> {
+    let done = tokio::spawn(work);
+    let broken = |error: JoinError| DbError::Other(sqlx::Error::Protocol(error.to_string()));
+    async move { done.await.unwrap_or_else(|error| Err(broken(error))) }
 }
 
 /// Settles an amount with its row. Where that fails its sender is told so, and the row says what they are told as soon as
@@ -213,8 +224,8 @@ async fn settle(
     settled
 }
 
-fn row(call: &Call<'_>, seen: Seen<'_>) -> RequestRow {
-    let key = call.key;
+fn row(call: &Call<'_>) -> RequestRow {
+    let (key, seen) = (call.key, &call.seen);
     RequestRow {
         id: request_id::current(),
         workspace_id: key.workspace_id.clone(),

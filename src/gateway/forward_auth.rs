@@ -169,7 +169,7 @@ async fn judge(
         wait,
         entry,
         ..
-    } = door::decide(state, call)
+    } = door::decide(state, &call)
         .await
         .map_err(|code| Refusal::new(code, message(code, &facts, scope)))?;
     if let Verdict::Denied(code) = verdict {

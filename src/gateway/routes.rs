@@ -154,7 +154,7 @@ async fn pass(
         reservation,
         entry,
         ..
-    } = door::decide(state, call)
+    } = door::decide(state, &call)
         .await
         .map_err(|code| Refusal::new(code, message(code, &facts, scope)))?;
     let (Verdict::Allowed, Some(rule)) = (verdict, rule) else {
@@ -240,7 +240,7 @@ async fn stage(state: &AppState, lab: Lab, call: Call<'_>) -> Result<Response, R
         Lab::Refused(code) => code,
         Lab::Unknown | Lab::Slow => Code::BadRequest,
         Lab::UpstreamFails => {
-            door::stage(state, call, Verdict::Allowed, 500)
+            door::stage(state, &call, Verdict::Allowed, 500)
                 .await
                 .map_err(unavailable)?;
             let mut response = sandbox::failure(&state.profile);
@@ -251,7 +251,7 @@ async fn stage(state: &AppState, lab: Lab, call: Call<'_>) -> Result<Response, R
             return Ok(response);
         }
     };
-    door::stage(state, call, Verdict::Denied(code), code.status())
+    door::stage(state, &call, Verdict::Denied(code), code.status())
         .await
         .map_err(unavailable)?;
     let refusal = Refusal {

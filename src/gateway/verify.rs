@@ -191,7 +191,7 @@ pub async fn handle(
         started,
         now,
     };
-    let decision = door::decide(&state, call)
+    let decision = door::decide(&state, &call)
         .await
         .map_err(|_| unavailable())?;
     if let (true, Some(message)) = (decision.conflict, decision.wrong) {

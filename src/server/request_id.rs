@@ -100,7 +100,8 @@ impl<R: Routes> Routes for Around<R> {
             method: request.method().clone(),
             uri: request.uri().clone(),
         };
-        let answer = AssertUnwindSafe(self.routes.answer(request)).catch_unwind();
+        // Boxed here, where it is made: it is large, and goes through several hands.
+        let answer = AssertUnwindSafe(Box::pin(self.routes.answer(request))).catch_unwind();
         let mut response = CURRENT
             .scope(current, answer)
             .await
