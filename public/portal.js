@@ -49,7 +49,7 @@
     const link = inside("a[data-dialog]");
     if (link && !(e.metaKey || e.ctrlKey || e.shiftKey)) e.preventDefault(), open(link);
     if (inside("[data-toast-close]")) leave(inside("[data-toast]"));
-    each("[data-menu][open]", (menu) => (menu.open = menu.contains(e.target)));
+    each("[data-menu][open]", (menu) => (menu.open = !link && menu.contains(e.target)));
   });
 
   // A form is sent once; its button says so without changing its width, after the browser has read what is sent.

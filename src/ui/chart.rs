@@ -192,7 +192,7 @@ pub fn BarChart(
                 .sum()
         })
         .collect();
-    let top = ceiling(sums.iter().copied().fold(0.0, f64::max));
+    let top = whole_middle(ceiling(sums.iter().copied().fold(0.0, f64::max)));
     let width = 100.0 / count_of(labels.len().max(1));
     let mut floor = vec![0.0; labels.len()];
     let mut ends = Vec::new();
@@ -406,6 +406,15 @@ fn ceiling(highest: f64) -> f64 {
         .unwrap_or(10.0 * power)
 }
 
+/// Bars count things, so that the line halfway up stands at a whole number, too.
+fn whole_middle(top: f64) -> f64 {
+    if (top / 2.0).fract() > 0.0 {
+        top + 1.0
+    } else {
+        top
+    }
+}
+
 fn height_of(value: f64, top: f64) -> f64 {
     HEIGHT - (value / top).clamp(0.0, 1.0) * (HEIGHT - TOP)
 }
@@ -454,6 +463,13 @@ mod tests {
             (87.0, 100.0),
         ] {
             assert!((ceiling(highest) - top).abs() < 1e-6);
+        }
+    }
+
+    #[test]
+    fn bars_are_halved_at_a_whole_number() {
+        for (top, shown) in [(1.0, 2.0), (2.0, 2.0), (5.0, 6.0), (50.0, 50.0)] {
+            assert!((whole_middle(top) - shown).abs() < 1e-6);
         }
     }
 

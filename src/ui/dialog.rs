@@ -39,7 +39,7 @@ pub fn DialogPage(
 /// What stands between title and foot; fields are set apart by themselves.
 #[component]
 pub fn DialogBody(children: Children) -> impl IntoView {
-    view! { <div class="space-y-4 px-6 pt-4">{children()}</div> }
+    view! { <div class="space-y-4 px-6 pt-4 empty:hidden">{children()}</div> }
 }
 
 /// Cancel, then the action, at the right.

@@ -477,11 +477,11 @@ fn top_bar(
             </button>
             <div class=format!("flex min-w-0 flex-1 items-center gap-1.5 {stacked}")>
                 {operator.then(|| view! { <span class="mr-2 rounded-[4px] border px-1.5 text-tag uppercase">"Operator"</span> })}
-                {crumbs} <h1 class="text-h1 max-md:line-clamp-2 md:truncate">{title}</h1>
+                {crumbs} <h1 class="min-w-0 text-h1 max-md:line-clamp-2 max-md:wrap-anywhere md:truncate">{title}</h1>
             </div>
             <div class="order-last flex w-full items-center gap-3 md:order-none md:w-auto">
                 {environments}
-                {(!operator).then(|| view! { <form method="post" action="/search" role="search" class="relative min-w-0 flex-1 text-ink md:w-40 wide:w-56">
+                {(!operator).then(|| view! { <form method="post" action="/search" role="search" class="relative min-w-0 flex-1 text-ink md:w-28 lg:w-40 wide:w-56">
                     <label class="sr-only" for="search">
                         "Search keys, pages and actions"
                     </label>

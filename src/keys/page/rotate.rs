@@ -120,7 +120,7 @@ fn question(subject: &Subject, handed_in: bool, answer: &Answer, asked: Option<&
                 {(!error.is_empty()).then(|| view! { <p class="text-small text-danger">{error}</p> })}
                 <p class="text-ink-2">
                     "Limits and today's amounts carry over. Suspect a leak? Choose " <em>"0 h"</em>
-                    ": the old secret stops now."
+                    ": the old one stops now."
                 </p>
             </div>
         }

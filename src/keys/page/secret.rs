@@ -112,10 +112,14 @@ fn moment(state: &AppState, here: &Here, key: &KeyRow, created: &Created) -> Any
                             "This names the key in each signature, as its keyid. Signatures are checked with the Ed25519 key that was handed in; its private half was never here, so there is no secret to show."
                         </p>
                         {try_it}
-                        <FirstCallWatch key_id=key_id.clone() />
-                        <LinkButton href=format!("/keys/{key_id}") kind=Kind::Solid>
-                            "Done"
-                        </LinkButton>
+                        <div class="flex flex-wrap items-center justify-between gap-3 border-t border-line pt-4">
+                            <div>
+                                <FirstCallWatch key_id=key_id.clone() />
+                            </div>
+                            <LinkButton href=format!("/keys/{key_id}") kind=Kind::Solid>
+                                "Done"
+                            </LinkButton>
+                        </div>
                     </section>
                 }
                     .into_any()

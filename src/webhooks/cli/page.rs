@@ -62,7 +62,7 @@ fn commands(state: &AppState) -> String {
     let url = &state.config.public_url;
     format!(
         "export {VARIABLE}=lk_cli_\u{2026}\n\
-         latchkey listen --url {url} --forward-to http://127.0.0.1:4242/hook\n\
+         latchkey listen --url {url} \\\n  --forward-to http://127.0.0.1:4242/hook\n\
          latchkey trigger transaction.completed --url {url}"
     )
 }
@@ -96,6 +96,12 @@ fn list(state: &AppState, here: &Here, tokens: &[TokenRow]) -> AnyView {
             words.join(" and ")
         )
     };
+    // Where there is nothing yet, the button stands with the sentence that says so.
+    let (above, inside) = if tokens.is_empty() {
+        (None, new)
+    } else {
+        (new, None)
+    };
     let body = if tokens.is_empty() {
         let text = if none_open {
             "No tokens."
@@ -105,7 +111,7 @@ fn list(state: &AppState, here: &Here, tokens: &[TokenRow]) -> AnyView {
         view! {
             <EmptyState
                 text=text
-                action=new
+                action=inside
                 link_label="How events are signed"
                 link_href="/docs/webhooks"
             />
@@ -118,11 +124,9 @@ fn list(state: &AppState, here: &Here, tokens: &[TokenRow]) -> AnyView {
             Column::new("Made by").from_medium(),
             Column::new("Last used").slot(Slot::Fact),
             Column::new("Ends").slot(Slot::FactEnd),
-            Column::new("Action").slot(Slot::Wide),
         ];
         let rows = tokens.iter().map(|token| row(here, token)).collect();
         view! {
-            <div class="mb-4 flex flex-wrap justify-end empty:hidden">{new}</div>
             <Table caption="Tokens of the command line" columns=columns rows=rows />
         }
         .into_any()
@@ -139,7 +143,7 @@ fn list(state: &AppState, here: &Here, tokens: &[TokenRow]) -> AnyView {
                     samples=vec![Sample::new(Lang::Curl, commands(state))]
                 />
                 <p class="mt-3 text-small text-ink-2">
-                    "Each event is signed anew with a secret that the command prints, so your program verifies it as in earnest. "
+                    "Each event is signed anew with a secret that the command prints, so your program verifies it as it will in production. "
                     <a class="link" href="/docs/webhooks">
                         "How to verify"
                     </a>
@@ -153,10 +157,15 @@ fn list(state: &AppState, here: &Here, tokens: &[TokenRow]) -> AnyView {
         toast,
         view! {
             <section aria-labelledby="tokens">
-                <h2 id="tokens" class="text-h2">
-                    "Tokens"
-                </h2>
-                <p class="mt-1 mb-4 max-w-[60ch] text-ink-2">{about}</p>
+                <div class="mb-4 flex flex-wrap items-start justify-between gap-x-6 gap-y-3">
+                    <div class="min-w-0 flex-1 basis-72">
+                        <h2 id="tokens" class="text-h2">
+                            "Tokens"
+                        </h2>
+                        <p class="mt-1 max-w-[60ch] text-ink-2">{about}</p>
+                    </div>
+                    {above}
+                </div>
                 {body}
             </section>
             {lines}
@@ -168,22 +177,27 @@ fn row(here: &Here, token: &TokenRow) -> Row {
     let zone = &here.zone;
     let over = token.revoked_at.is_some() || token.expires_at <= here.now;
     let badge = if token.revoked_at.is_some() {
-        view! { <Badge tone=Tone::Danger shape=Shape::Times word="Revoked" /> }.into_any()
+        view! { <Badge shape=Shape::Square word="Revoked" /> }.into_any()
     } else if over {
         view! { <Badge shape=Shape::Dashed word="Expired" /> }.into_any()
     } else {
         view! { <Badge tone=Tone::Success shape=Shape::Disc word="Active" /> }.into_any()
     };
+    // On the card, where no head says what stands there, the cells do.
+    let told = |words: &'static str| view! { <span class="hidden @max-[40rem]/table:inline">{words}</span> };
     let used = match token.last_used_at {
-        Some(at) => view! { <RelativeTime at=at now=here.now zone=zone.clone() /> }.into_any(),
-        None => "never".into_any(),
+        Some(at) => view! { {told("Used ")} <RelativeTime at=at now=here.now zone=zone.clone() /> }
+            .into_any(),
+        None => view! { "never" {told(" used")} }.into_any(),
     };
     let revoke = (!over).then(|| {
+        let (href, name) = (format!("{LIST}/{}/revoke", token.id), token.name.clone());
         view! {
-            <LinkButton href=format!("{LIST}/{}/revoke", token.id) size=Size::Row dialog=true>
-                "Revoke"
+            <LinkButton href=href size=Size::Row dialog=true>
+                "Revoke" <span class="sr-only">" " {name}</span>
             </LinkButton>
         }
+        .into_any()
     });
     Row {
         cells: vec![
@@ -195,9 +209,10 @@ fn row(here: &Here, token: &TokenRow) -> Row {
                 .unwrap_or_else(|| "somebody who left".to_owned())
                 .into_any(),
             used,
-            view! { <AbsoluteTime at=token.expires_at zone=zone.clone() /> }.into_any(),
-            revoke.into_any(),
+            view! { {told("Ends ")} <AbsoluteTime at=token.expires_at zone=zone.clone() /> }
+                .into_any(),
         ],
+        menu: revoke,
         ..Row::default()
     }
 }
@@ -262,8 +277,12 @@ fn form(state: &AppState, answer: &Answer) -> AnyView {
                         words.join(" and "),
                     )}
                 </p>
-                <Field label="Name" name="name" state=field("name") hint="Where it will be: \u{201c}Office laptop\u{201d}." required=true />
-                <Select label="Ends after" name="days" options=days state=field("days") />
+                <div class="space-y-4">
+                    <Field label="Name" name="name" state=field("name") hint="Where it will be: \u{201c}Office laptop\u{201d}." required=true />
+                    <div class="max-w-72">
+                        <Select label="Ends after" name="days" options=days state=field("days") />
+                    </div>
+                </div>
                 {confirm(Confirm {
                     action: Action::CreateCliToken,
                     what: "create a token of the command line".to_owned(),
@@ -299,7 +318,7 @@ fn moment(state: &AppState, name: &str, token: &str) -> AnyView {
                 >
                     {token.to_owned()}
                 </output>
-                <div class="flex flex-wrap gap-2">
+                <div class="needs-script flex flex-wrap gap-2">
                     <CopyButton target="token" />
                     <StoreGuard secret_id="token" checkbox_id="stored" file_name="latchkey.env" variable=VARIABLE />
                 </div>

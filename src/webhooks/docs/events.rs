@@ -73,7 +73,7 @@ fn entry(here: &Here, own: &[EndpointRow], kind: &EventKind) -> AnyView {
         .collect();
     let word = &here.environment.word;
     let who = if getting.is_empty() {
-        view! { <p class="text-ink-2">{format!("No endpoint of yours in {word} gets it.")}</p> }
+        view! { <p class="text-ink-2">{format!("No endpoint of yours in {word} is sent it.")}</p> }
             .into_any()
     } else {
         let links = getting
@@ -89,8 +89,10 @@ fn entry(here: &Here, own: &[EndpointRow], kind: &EventKind) -> AnyView {
             })
             .collect_view();
         view! {
-            <p class="text-ink-2">{format!("Gets it in {word}:")}</p>
+            <div>
+            <p class="text-ink-2">{format!("Sent in {word} to:")}</p>
             <ul class="mt-1 space-y-1">{links}</ul>
+            </div>
         }
         .into_any()
     };
@@ -104,16 +106,20 @@ fn entry(here: &Here, own: &[EndpointRow], kind: &EventKind) -> AnyView {
     let (example, schema) = (pretty(&kind.example), pretty(&kind.schema));
     view! {
         <details id=kind.id.clone() class="group p-4">
-            <summary class="flex flex-wrap items-baseline gap-x-3 gap-y-1">
-                <code class="font-mono text-mono font-semibold wrap-anywhere">{kind.id.clone()}</code>
-                <span class="flex-1 text-ink-2">{kind.about.clone()}</span>
-                <Icon name=IconName::ChevronDown class="size-4 self-center text-ink-3 group-open:rotate-180" />
+            <summary class="flex items-start gap-3">
+                <span class="min-w-0 flex-1 sm:flex sm:gap-4">
+                    <code class="block font-mono text-mono font-semibold wrap-anywhere sm:w-52 sm:shrink-0">{kind.id.clone()}</code>
+                    <span class="block min-w-0 text-ink-2 sm:flex-1">{kind.about.clone()}</span>
+                </span>
+                <Icon name=IconName::ChevronDown class="mt-0.5 size-4 shrink-0 text-ink-3 group-open:rotate-180" />
             </summary>
             <div class="mt-4 space-y-4">
-                <p class="flex flex-wrap items-center gap-2 text-small">
-                    <Badge tone=Tone::Neutral word=format!("Sent by {from}") />
-                </p>
-                <div class="text-small">{who}</div>
+                <div class="space-y-2 text-small">
+                    <p>
+                        <Badge tone=Tone::Neutral word=format!("Sent by {from}") />
+                    </p>
+                    {who}
+                </div>
                 <CodeBlock id=format!("{slug}-example") title="Example of data" samples=vec![Sample::new(Lang::Json, example)] />
                 <CodeBlock id=format!("{slug}-schema") title="Its JSON Schema" samples=vec![Sample::new(Lang::Json, schema)] />
             </div>

@@ -88,6 +88,7 @@ fn docs(profile: &Profile, here: &Here, own: &[EndpointRow]) -> AnyView {
         },
         view! {
             <div class="space-y-8">
+                {contents()}
                 <section class="space-y-4" aria-labelledby="request">
                     <div class="prose">
                     <h2 id="request">"What arrives"</h2>
@@ -117,8 +118,8 @@ fn docs(profile: &Profile, here: &Here, own: &[EndpointRow]) -> AnyView {
                     <div class="prose">
                     <h2 id="verify">"Verify it"</h2>
                     <p>
-                        "Whoever knows the address can send to it. Only who knows the secret can sign: " <code>"whsec_\u{2026}"</code>
-                        " was shown when the endpoint was made, and a new one is by rotating it. Verify the bytes as they came, before they are parsed, and refuse what is older than five minutes: it may be sent again by somebody who listened."
+                        "Anyone who knows the address can send to it. Only those who know the secret can sign: " <code>"whsec_\u{2026}"</code>
+                        " was shown when the endpoint was made; a new one is shown when it is rotated. Verify the bytes as they came, before they are parsed, and refuse what is older than five minutes: somebody who listened may be sending it again."
                     </p>
                     </div>
                     <CodeBlock id="verify-sample" title="Verify a signature" samples=verify />
@@ -177,6 +178,33 @@ fn docs(profile: &Profile, here: &Here, own: &[EndpointRow]) -> AnyView {
             </div>
         },
     )
+}
+
+/// The way to each part of a long page.
+fn contents() -> AnyView {
+    let links = [
+        ("#request", "What arrives"),
+        ("#verify", "Verify it"),
+        ("#twice", "Twice, late, out of order"),
+        ("#retries", "When your endpoint fails"),
+        ("#local", "On your own machine"),
+    ]
+    .map(|(href, words)| {
+        view! {
+            <li>
+                <a class="link" href=href>
+                    {words}
+                </a>
+            </li>
+        }
+    })
+    .collect_view();
+    view! {
+        <nav aria-label="On this page">
+            <ul class="flex flex-wrap gap-x-4 gap-y-1">{links}</ul>
+        </nav>
+    }
+    .into_any()
 }
 
 /// A request as it travels, signed by a secret that nobody has.

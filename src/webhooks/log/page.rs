@@ -22,6 +22,7 @@ use crate::{
         empty_state::EmptyState,
         filters::{ActiveFilter, Filters},
         form::{Choice, FieldState, Select},
+        icon::{Icon, IconName},
         key_value::{Fact, KeyValue},
         layout::Crumb,
         pagination::Pagination,
@@ -388,10 +389,9 @@ fn lead(detail: &Detail, soon: bool) -> AnyView {
     });
     view! {
         <div class="mb-6 flex flex-wrap items-start justify-between gap-x-4 gap-y-3">
-            <p class="flex max-w-[68ch] min-w-0 flex-wrap items-center gap-x-3 gap-y-1" role="status">
+            <p class="flex max-w-[68ch] min-w-0 items-start gap-x-3 gap-y-1 max-sm:flex-wrap" role="status">
                 <Badge tone=tone shape=shape word=word />
-                <span class="wrap-anywhere">{sentence(detail)}</span>
-                {look}
+                <span class="min-w-0 wrap-anywhere">{sentence(detail)} " " {look}</span>
             </p>
             {again}
         </div>
@@ -436,9 +436,10 @@ fn one_try(here: &Here, attempt: &AttemptRow, open: bool) -> AnyView {
         (None, _) => "No answer".to_owned(),
     };
     let cause = match Cause::parse(&attempt.cause) {
-        Some(Cause::Replay) => "sent again",
-        Some(Cause::Test) => "test",
-        _ => "by the schedule",
+        Some(Cause::Replay) => Some("sent again"),
+        Some(Cause::Test) => Some("test"),
+        // What comes by the schedule, as most does, need not be said.
+        _ => None,
     };
     let took = format!("{} ms", (attempt.latency_us + 500) / 1000);
     let why = came.filter(|_| attempt.status.is_none());
@@ -462,14 +463,17 @@ fn one_try(here: &Here, attempt: &AttemptRow, open: bool) -> AnyView {
     view! {
         <li>
             <details open=open class="group">
-                <summary class="flex min-h-11 flex-wrap items-center gap-x-3 gap-y-1 px-4 py-2 hover:bg-hover">
-                    <span class="font-medium">{format!("Try {number}")}</span>
-                    <Badge tone=tone shape=shape word=word />
-                    <span class="text-small text-ink-2">
-                        <ExactTime at=attempt.at zone=here.zone.clone() />
+                <summary class="flex min-h-11 items-center gap-3 px-4 py-2 hover:bg-hover">
+                    <span class="flex min-w-0 flex-1 flex-wrap items-center gap-x-3 gap-y-1">
+                        <span class="min-w-12 font-medium tabular-nums">{format!("Try {number}")}</span>
+                        <Badge tone=tone shape=shape word=word />
+                        <span class="text-small text-ink-2 tabular-nums">
+                            <ExactTime at=attempt.at zone=here.zone.clone() />
+                        </span>
+                        <span class="text-small text-ink-2 tabular-nums">{took}</span>
+                        {cause.map(|cause| view! { <span class="text-small text-ink-2">{cause}</span> })}
                     </span>
-                    <span class="text-small text-ink-2 tabular-nums">{took}</span>
-                    <span class="text-small text-ink-2">{cause}</span>
+                    <Icon name=IconName::ChevronDown class="size-4 shrink-0 text-ink-3 group-open:rotate-180" />
                 </summary>
                 <div class="space-y-2 px-4 pb-4">
                     {why.map(|why| view! { <p class="text-danger wrap-anywhere">{upper(&why)} "."</p> })}
@@ -579,13 +583,14 @@ fn facts(detail: &Detail) -> AnyView {
     let removed = row.endpoint_state == "removed";
     let (url, id) = (row.url.clone(), row.endpoint_id.clone());
     let endpoint: AnyView = if removed {
-        view! { <span class="font-mono text-mono break-all">{url}</span> " (removed)" }.into_any()
+        view! { <span class="font-mono text-mono wrap-anywhere">{url}</span> " (removed)" }
+            .into_any()
     } else {
         view! {
             <a class="link" href=format!("/webhooks/{id}")>
                 {host(&url)}
             </a>
-            <span class="block font-mono text-mono break-all text-ink-2">{url}</span>
+            <span class="block font-mono text-mono wrap-anywhere text-ink-2">{url}</span>
         }
         .into_any()
     };
@@ -596,7 +601,7 @@ fn facts(detail: &Detail) -> AnyView {
             view! { <span class="font-mono text-mono break-all">{row.event_id.clone()}</span> },
         ),
         Fact::new("Tries", row.attempts.to_string()),
-        Fact::new("Came up", absolute_long(row.created_at, &zone)),
+        Fact::new("Created", absolute_long(row.created_at, &zone)),
     ];
     if row.state() == DeliveryState::Waiting {
         let due = match row.due_at {

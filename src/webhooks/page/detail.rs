@@ -231,7 +231,7 @@ fn head(whole: &Whole) -> AnyView {
     view! {
         <div class="mb-6 space-y-3">
             <p class="flex flex-wrap items-center gap-x-3 gap-y-1">
-                <span class="min-w-0 font-mono text-mono break-all">{row.url.clone()}</span>
+                <span class="min-w-0 font-mono text-mono wrap-anywhere">{row.url.clone()}</span>
                 <EnvTag word=word live=live />
             </p>
             <p class="flex flex-wrap items-center gap-x-3 gap-y-1">

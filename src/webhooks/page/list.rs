@@ -123,6 +123,13 @@ fn table(here: &Here, rows: &[(EndpointRow, Health)]) -> AnyView {
         .iter()
         .map(|(row, health)| {
             let words = health.words(here.now, &here.zone);
+            let events = view::events_in_words(&row.events());
+            // The id of a single type may break where it has to; a few words stay in one line.
+            let events_class = if events.contains('.') {
+                "wrap-anywhere"
+            } else {
+                "whitespace-nowrap"
+            };
             let class = if health.is_failing() {
                 "text-small text-danger wrap-anywhere"
             } else {
@@ -140,8 +147,7 @@ fn table(here: &Here, rows: &[(EndpointRow, Health)]) -> AnyView {
                     }
                     .into_any(),
                     parts::health_badge(health),
-                    view! { <span class="wrap-anywhere">{view::events_in_words(&row.events())}</span> }
-                        .into_any(),
+                    view! { <span class=events_class>{events}</span> }.into_any(),
                     view! { <span class=class>{words}</span> }.into_any(),
                     parts::sparkline(health),
                 ],

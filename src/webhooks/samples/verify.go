@@ -12,18 +12,21 @@ import (
 	"time"
 )
 
-// Verify fails unless the request was signed with the secret within five minutes. body: the bytes as they came.
+// Verify fails unless the request was signed with the secret within five
+// minutes. body: the bytes as they came.
 func Verify(secret string, header http.Header, body []byte) error {
 	id, timestamp := header.Get("webhook-id"), header.Get("webhook-timestamp")
 	sent, err := strconv.ParseInt(timestamp, 10, 64)
 	if id == "" || err != nil {
 		return errors.New("a header is missing")
 	}
-	if age := time.Since(time.Unix(sent, 0)); age > 5*time.Minute || age < -5*time.Minute {
+	age := time.Since(time.Unix(sent, 0))
+	if age > 5*time.Minute || age < -5*time.Minute {
 		return errors.New("too old, or from the future")
 	}
 
-	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
+	secret = strings.TrimPrefix(secret, "whsec_")
+	key, err := base64.StdEncoding.DecodeString(secret)
 	if err != nil {
 		return err
 	}
@@ -34,8 +37,9 @@ func Verify(secret string, header http.Header, body []byte) error {
 
 	// While a secret is rotated there are two.
 	for _, signature := range strings.Fields(header.Get("webhook-signature")) {
-		given, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(signature, "v1,"))
-		if strings.HasPrefix(signature, "v1,") && err == nil && hmac.Equal(given, expected) {
+		value := strings.TrimPrefix(signature, "v1,")
+		given, err := base64.StdEncoding.DecodeString(value)
+		if value != signature && err == nil && hmac.Equal(given, expected) {
 			return nil
 		}
 	}

@@ -1,6 +1,7 @@
 <?php
 
-// Throws unless the request was signed with the secret within five minutes. $body: file_get_contents('php://input').
+// Throws unless the request was signed with the secret within five minutes.
+// $body: file_get_contents('php://input').
 function verify_webhook(string $secret, array $headers, string $body): void
 {
     $id = $headers['webhook-id'] ?? '';
@@ -13,7 +14,8 @@ function verify_webhook(string $secret, array $headers, string $body): void
     }
 
     $key = base64_decode(preg_replace('/^whsec_/', '', $secret));
-    $expected = base64_encode(hash_hmac('sha256', "$id.$timestamp.$body", $key, true));
+    $signed = "$id.$timestamp.$body";
+    $expected = base64_encode(hash_hmac('sha256', $signed, $key, true));
 
     // While a secret is rotated there are two.
     foreach (explode(' ', $headers['webhook-signature'] ?? '') as $signature) {

@@ -5,7 +5,10 @@ import time
 
 
 def verify(secret: str, headers, body: bytes) -> None:
-    """Raises unless the request was signed with the secret within five minutes. body: the bytes as they came."""
+    """Raises unless it was signed with the secret within five minutes.
+
+    body: the bytes as they came.
+    """
     msg_id = headers.get("webhook-id", "")
     timestamp = headers.get("webhook-timestamp", "")
     if not msg_id or not (timestamp.isascii() and timestamp.isdigit()):
@@ -15,7 +18,8 @@ def verify(secret: str, headers, body: bytes) -> None:
 
     key = base64.b64decode(secret.removeprefix("whsec_"))
     signed = f"{msg_id}.{timestamp}.".encode() + body
-    expected = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest())
+    mac = hmac.new(key, signed, hashlib.sha256)
+    expected = base64.b64encode(mac.digest())
 
     # While a secret is rotated there are two.
     for signature in headers.get("webhook-signature", "").split():

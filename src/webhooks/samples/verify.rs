@@ -2,8 +2,9 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// Whether the request was signed with the secret within five minutes of `now`, a Unix second. `signatures` is the whole
-/// header, and `body` the bytes as they came.
+/// Whether the request was signed with the secret within five minutes of
+/// `now`, a Unix second. `signatures` is the whole header, and `body` the
+/// bytes as they came.
 pub fn verify(
     secret: &str,
     id: &str,
@@ -18,11 +19,13 @@ pub fn verify(
     }
     let key = secret.strip_prefix("whsec_").unwrap_or(secret);
     let key = STANDARD.decode(key).map_err(|_| "no secret")?;
-    let mut mac = Hmac::<Sha256>::new_from_slice(&key).map_err(|_| "no secret")?;
+    let mac = Hmac::<Sha256>::new_from_slice(&key);
+    let mut mac = mac.map_err(|_| "no secret")?;
     mac.update(format!("{id}.{timestamp}.").as_bytes());
     mac.update(body);
 
-    // While a secret is rotated there are two. The comparison takes the same time wherever they differ.
+    // While a secret is rotated there are two. The comparison takes the same
+    // time wherever they differ.
     let matches = signatures.split(' ').any(|signature| {
         signature
             .strip_prefix("v1,")

@@ -91,6 +91,7 @@ fn pair(form: &Form) -> AnyView {
         &wanted.half
     };
     view! {
+        <div class="group/pair space-y-4">
         <RadioCards
             legend="Key pair"
             name="half"
@@ -103,12 +104,16 @@ fn pair(form: &Form) -> AnyView {
                 card(
                     pair::OWN,
                     "I hand in a public key",
-                    "Signs with Ed25519. The private key never comes here.",
+                    "Signs with Ed25519. Made in this browser or elsewhere; the private key never comes here.",
                 ),
             ]
             state=state(form, "half", half)
         />
-        <HandIn state=state(form, "public_key", &wanted.public_key) />
+        // Nothing is handed in where Latchkey makes both halves.
+        <div class="group-has-[[value=made]:checked]/pair:hidden">
+            <HandIn state=state(form, "public_key", &wanted.public_key) />
+        </div>
+        </div>
     }
     .into_any()
 }

@@ -179,10 +179,10 @@ pub fn review(form: &Form) -> AnyView {
                 wanted.purpose.trim().to_owned()
             },
         ),
-        Fact::new("Scopes", form.terms.scopes.join(", ")),
+        Fact::new("Scopes", mono(form.terms.scopes.join(", "))),
     ];
     if wanted.half == pair::OWN {
-        facts.push(Fact::new("Public key", wanted.public_key.clone()));
+        facts.push(Fact::new("Public key", mono(wanted.public_key.clone())));
     }
     let context = risk::Context {
         purpose: wanted.purpose.trim(),
@@ -308,4 +308,9 @@ fn set_up(form: &Form, held: bool) -> AnyView {
         </div>
     }
     .into_any()
+}
+
+/// What is read letter by letter.
+fn mono(text: String) -> AnyView {
+    view! { <span class="font-mono text-mono wrap-anywhere">{text}</span> }.into_any()
 }
