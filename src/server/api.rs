@@ -17,7 +17,7 @@ use super::{
     state::AppState,
 };
 use crate::{
-    accounts::{API_ROUTES, Access, Route},
+    accounts::{API_ROUTES, Access},
     db::installation,
     error::UiErrorKind,
     gateway::{
@@ -36,8 +36,7 @@ const MAX_BODY: usize = 64 * 1024;
 )]
 pub fn routes(state: &AppState) -> Around<Api> {
     let mut programs = Router::new();
-    let routed = |route: &&Route| !forward_auth::is_asked(route.path);
-    for route in API_ROUTES.iter().filter(routed) {
+    for route in API_ROUTES {
         let handler: MethodRouter<AppState> = match (&route.method, route.path) {
             (&Method::POST, "/v1/keys/verify") => post(verify::handle),
             (&Method::POST, "/v1/events") => {
@@ -45,6 +44,10 @@ pub fn routes(state: &AppState) -> Around<Api> {
             }
             (&Method::POST, "/v1/reservations/{id}/commit") => post(reservations::commit),
             (&Method::POST, "/v1/reservations/{id}/release") => post(reservations::release),
+            // Answered before a route is looked for.
+            (&Method::GET, "/v1/forward-auth") => continue,
+            (&Method::GET, "/v1/forward-auth/") => continue,
+            (&Method::GET, "/v1/forward-auth/{*path}") => continue,
             (&Method::GET, "/healthz") => get(|| async { Json(json!({ "ok": true })) }),
             (&Method::GET, "/readyz") => get(ready),
             (&Method::GET, "/metrics") => get(show_metrics),
