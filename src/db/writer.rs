@@ -104,15 +104,11 @@ impl Drop for WriterTx {
         let Some(mut turn) = self.turn.take() else {
             return;
         };
-        match Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn(async move { turn.undo().await })),
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move { turn.undo().await });
+        } else if let Some(mut group) = turn.0.take() {
             // No one is left to wait for the engine: it rolls back what its connection leaves behind.
-            Err(_) => {
-                if let Some(group) = &mut turn.0 {
-                    group.connection.close_on_drop();
-                }
-                turn.0 = None;
-            }
+            group.connection.close_on_drop();
         }
     }
 }

@@ -45,9 +45,11 @@ impl Clock {
     pub fn now(&self) -> Millis {
         match &self.0 {
             Some(fixed) => fixed.load(Ordering::SeqCst),
-            None => SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| {
-                Millis::try_from(since.as_millis()).unwrap_or(Millis::MAX)
-            }),
+            None => SystemTime::now()
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .map_or(0, |since| {
+                    Millis::try_from(since.as_millis()).unwrap_or(Millis::MAX)
+                }),
         }
     }
 
