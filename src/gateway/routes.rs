@@ -38,6 +38,7 @@ use crate::{
     webhooks::by_key,
 };
 
+/// What the listener serves.
 #[derive(Clone)]
 pub struct Gateway(pub AppState);
 
@@ -97,13 +98,6 @@ async fn pass(
                 .map_err(unknown)?,
         )
     };
-    // What the body took to come has passed by now.
-    let now = state.clock.now();
-    let proof = signed.as_ref().map(|(signed, key)| {
-        let authority = address::authority(request, &state.config);
-        let message = Message::of(request, &authority, &bytes);
-        Use::proven(signed, &message, key, now)
-    });
     let ruling = match form.one("action") {
         Ok(action) => profile.rule_for(method, path, action),
         Err(Repeated) => Ruling::UnknownAction,
@@ -119,6 +113,13 @@ async fn pass(
         }
         None => (Moves::NOTHING, body),
     };
+    // Not before the body has come, however long that took.
+    let now = state.clock.now();
+    let proof = signed.as_ref().map(|(signed, key)| {
+        let authority = address::authority(request, &state.config);
+        let message = Message::of(request, &authority, &bytes);
+        Use::proven(signed, &message, key, now)
+    });
     let sender = Sender::of(state, request, &form, &key);
     let facts = sender.facts(profile, ruling, None);
     let scope = rule.map(|rule| rule.scope.as_str());

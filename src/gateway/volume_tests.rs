@@ -15,7 +15,10 @@ use crate::{
         Db,
         testing::{self, Engine, TestDb},
     },
-    keys::{ops, store, terms::Limits},
+    keys::{
+        ops, store,
+        terms::{Expiry, Limits},
+    },
     on_both_engines,
     profiles::Profile,
     server::{
@@ -208,6 +211,28 @@ on_both_engines! {
         }
         assert!(granted > 0 && granted * 70 <= 1000, "{granted}");
         assert_eq!(wallet.spent(&id).await, granted * 70);
+    }
+
+    async fn a_key_that_expires_while_the_body_comes_moves_nothing(test: TestDb) {
+        let wallet = wallet(test).await;
+        let clock = wallet.app.clock.clone();
+        let mut wanted = wallet.app.wanted("live", "POS", &["operations:write"]);
+        wanted.terms.limits = Limits { currency: Some("USD".to_owned()), max_amount: Some(1000), ..Limits::default() };
+        wanted.terms.expiry = Expiry::At(clock.now() + MINUTE);
+        let created = ops::create_at_console(&wallet.app.state, &wallet.workspace, &wanted, None).await.expect("made");
+        let key = created.secret.expect("it is no pair").expose().to_owned();
+        let slow = futures_util::stream::once(async move {
+            clock.advance(2 * MINUTE);
+            Ok::<_, std::io::Error>(amount(70))
+        });
+        let request = Request::post(format!("/api/v1/distributors/{}/cash-in", wallet.workspace))
+            .header("authorization", format!("Bearer {key}"))
+            .header("content-type", "application/json")
+            .body(Body::from_stream(slow))
+            .expect("a request");
+        let reply = wallet.app.gateway(request).await;
+        assert_eq!((reply.status, code(&reply).as_str()), (StatusCode::UNAUTHORIZED, "EXPIRED"));
+        assert_eq!(wallet.spent(&created.id).await, 0);
     }
 
     async fn who_goes_away_early_leaves_a_row_at_most_and_holds_up_nobody(test: TestDb) {
