@@ -57,26 +57,32 @@ impl Writer {
     pub async fn begin(&self) -> Result<WriterTx, sqlx::Error> {
         let turn = tokio::time::timeout(self.patience, self.turns.clone().lock_owned());
         let turn = turn.await.map_err(|_| sqlx::Error::PoolTimedOut)?;
-        let mut tx = WriterTx {
-            turns: self.turns.clone(),
-            turn: Some(turn),
-        };
-        let Some(turn) = &mut tx.turn else {
-            return Err(lost("its turn is gone"));
-        };
-        match &mut turn.0 {
-            Some(group) => group.run(BEGIN_ANOTHER).await?,
-            none => {
-                let connection = self.pool.acquire().await?;
-                let group = none.insert(Group {
-                    connection,
-                    waiting: Vec::new(),
-                });
-                group.run(BEGIN).await?;
-            }
-        }
-        Ok(tx)
+        // To its end, whether or not somebody still waits: what has no savepoint of its own would be rolled back to another's.
+        let begun = tokio::spawn(begin(turn, self.clone()));
+        begun
+            .await
+            .unwrap_or_else(|_| Err(lost("the process is stopping")))
     }
+}
+
+/// Gives a transaction with its savepoint, or leaves everything as it was.
+async fn begin(mut turn: OwnedMutexGuard<Turn>, writer: Writer) -> Result<WriterTx, sqlx::Error> {
+    if let Some(group) = &mut turn.0 {
+        group.run(BEGIN_ANOTHER).await?;
+    } else {
+        let group = turn.0.insert(Group {
+            connection: writer.pool.acquire().await?,
+            waiting: Vec::new(),
+        });
+        if let Err(error) = group.run(BEGIN).await {
+            turn.end(Err(lost("it was never begun"))).await;
+            return Err(error);
+        }
+    }
+    Ok(WriterTx {
+        turns: writer.turns,
+        turn: Some(turn),
+    })
 }
 
 impl WriterTx {
@@ -178,6 +184,8 @@ fn lost(why: &str) -> sqlx::Error {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use crate::db::{
         Db, installation,
         testing::{self, Engine},
@@ -219,6 +227,41 @@ mod tests {
                 i % 3 > 0,
                 "{i}"
             );
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_given_up_while_it_begins_takes_nothing_of_others_with_it() {
+        let test = testing::database(Engine::Sqlite).await;
+        let db = Db::connect(&test.url).await.expect("it opens");
+        let (stays, given_up): (Vec<_>, Vec<_>) = (0..60u64)
+            .map(|i| {
+                let (db, other) = (db.clone(), db.clone());
+                let stays = tokio::spawn(async move {
+                    let mut tx = db.begin().await.expect("a turn");
+                    let name = format!("number {i}");
+                    installation::set(&mut tx, &name, "1")
+                        .await
+                        .expect("written");
+                    tx.commit().await.expect("committed");
+                });
+                let given_up = tokio::spawn(async move {
+                    let patience = Duration::from_micros(i * 200);
+                    tokio::time::timeout(patience, other.begin()).await.is_ok()
+                });
+                (stays, given_up)
+            })
+            .unzip();
+        for task in stays {
+            task.await.expect("joined");
+        }
+        let mut begun = 0;
+        for task in given_up {
+            begun += usize::from(task.await.expect("joined"));
+        }
+        assert!(begun < 60, "none was given up");
+        for i in 0..60 {
+            assert!(is_there(&db, &format!("number {i}")).await, "{i}");
         }
     }
 
