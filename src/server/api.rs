@@ -13,7 +13,7 @@ use serde_json::json;
 use super::{
     error::AppError,
     metrics::{self, Listener},
-    request_id::{Around, Routes},
+    request_id::{Around, Routes, in_time},
     state::AppState,
 };
 use crate::{
@@ -76,6 +76,7 @@ pub fn routes(state: &AppState) -> Around<Api> {
     Around::new(state, Listener::Api, api)
 }
 
+/// What the listener serves: forward-auth, which is asked with every request, and behind a router the rest.
 #[derive(Clone)]
 pub struct Api {
     state: AppState,
@@ -85,7 +86,7 @@ pub struct Api {
 impl Routes for Api {
     async fn answer(&self, request: Request) -> Response {
         if forward_auth::is_asked(request.uri().path()) {
-            forward_auth::handle(&self.state, request).await
+            in_time(forward_auth::handle(&self.state, request)).await
         } else {
             self.programs.answer(request).await
         }

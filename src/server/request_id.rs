@@ -57,18 +57,21 @@ impl FormatTime for Stamp {
 }
 
 /// What a listener serves. A handler that is reached without a router costs a request less than one behind it.
-pub trait Routes: Clone + Send + Sync + 'static {
+pub trait Routes: Send + Sync + 'static {
     fn answer(&self, request: Request) -> impl Future<Output = Response> + Send;
 }
 
-/// In [`PATIENCE`], the reading of the request's body included; a body that is streamed back has no end.
 impl Routes for Router {
     async fn answer(&self, request: Request) -> Response {
-        match tokio::time::timeout(PATIENCE, self.clone().oneshot(request)).await {
-            Ok(Ok(response)) => response,
-            Err(_) => StatusCode::REQUEST_TIMEOUT.into_response(),
-        }
+        let answer = self.clone().oneshot(request);
+        in_time(answer.map(|Ok(response)| response)).await
     }
+}
+
+/// The answer, if it comes within [`PATIENCE`], the reading of the request's body included; one that is streamed has no end.
+pub fn in_time(answer: impl Future<Output = Response>) -> impl Future<Output = Response> {
+    let late = |_| StatusCode::REQUEST_TIMEOUT.into_response();
+    tokio::time::timeout(PATIENCE, answer).map(move |answered| answered.unwrap_or_else(late))
 }
 
 /// A listener's routes with all that stands around them.
@@ -102,13 +105,13 @@ impl<R: Routes> Routes for Around<R> {
         };
         // Boxed here, where it is made: it is large, and goes through several hands.
         let answer = AssertUnwindSafe(Box::pin(self.routes.answer(request))).catch_unwind();
-        let mut response = CURRENT
-            .scope(current, answer)
-            .await
-            .unwrap_or_else(|panic| {
+        let answer = answer.map(|answered| {
+            answered.unwrap_or_else(|panic| {
                 tracing::error!(panic = said(&*panic), "a request cannot be answered");
                 (StatusCode::INTERNAL_SERVER_ERROR, BROKEN).into_response()
-            });
+            })
+        });
+        let mut response = CURRENT.scope(current, answer).await;
         headers::add(&mut response, self.state.config.https());
         if let Ok(value) = value {
             response.headers_mut().insert(HEADER, value);
@@ -123,4 +126,31 @@ fn said(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{body::Body, routing::get};
+
+    use super::*;
+    use crate::{
+        db::testing::{self, Engine},
+        server::testing::TestApp,
+    };
+
+    async fn broken() {
+        panic!("as a mistake of ours would");
+    }
+
+    #[tokio::test]
+    async fn what_panics_is_answered_under_its_id() {
+        let app = TestApp::start(testing::database(Engine::Sqlite).await).await;
+        let routes = Router::new().route("/", get(broken));
+        let around = Around::new(&app.state, Listener::Api, routes);
+        let answer = around.answer(Request::new(Body::empty())).await;
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(answer.headers().contains_key(HEADER));
+        let text = axum::body::to_bytes(answer.into_body(), 1000).await;
+        assert_eq!(text.expect("a text"), BROKEN);
+    }
 }
