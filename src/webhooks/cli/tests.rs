@@ -630,6 +630,23 @@ async fn listened(app: &TestApp) {
     timeout(SOON, noted).await.expect("in time");
 }
 
+/// Where no program takes anything.
+const NOBODY: &str = "http://127.0.0.1:9/";
+
+/// `latchkey listen` as it is typed.
+fn typed(token: &str, portal: &str, to: &str, more: &[&str]) -> Listen {
+    let words = [
+        "listen",
+        "--token",
+        token,
+        "--url",
+        portal,
+        "--forward-to",
+        to,
+    ];
+    Listening::parse_from(words.iter().chain(more)).listen
+}
+
 #[tokio::test]
 async fn the_commands_bring_an_event_to_a_program_that_can_verify_it() {
     let app = app().await;
@@ -644,20 +661,10 @@ async fn the_commands_bring_an_event_to_a_program_that_can_verify_it() {
     let to = format!("http://{program}/hook");
     let screen = Screen::default();
     let events = "transaction.completed,transaction.failed";
-    let asked = Listening::parse_from([
-        "listen",
-        "--token",
-        &token,
-        "--url",
-        &portal,
-        "--forward-to",
-        &to,
-        "--events",
-        events,
-    ]);
+    let asked = typed(&token, &portal, &to, &["--events", events]);
     let running = tokio::spawn({
         let mut screen = screen.clone();
-        async move { client::listen(asked.listen, &mut screen).await }
+        async move { client::listen(asked, &mut screen).await }
     });
     let line = screen.line("whsec_").await;
     let secret = line.split_whitespace().last().expect("a word").to_owned();
@@ -705,17 +712,8 @@ async fn a_stop_waits_for_nobody_who_listens_and_they_come_back() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
     let address = listener.local_addr().expect("an address");
     let portal = format!("http://{address}");
-    let to = "http://127.0.0.1:9/";
-    let asked = Listening::parse_from([
-        "listen",
-        "--token",
-        &token,
-        "--url",
-        &portal,
-        "--forward-to",
-        to,
-    ]);
-    let running = tokio::spawn(async move { client::listen(asked.listen, &mut Vec::new()).await });
+    let asked = typed(&token, &portal, NOBODY, &[]);
+    let running = tokio::spawn(async move { client::listen(asked, &mut Vec::new()).await });
     let stop = app.state.stop.clone();
     let served = async {
         tokio::join!(app.serve_portal(listener, stop.clone()), async {
@@ -759,18 +757,8 @@ async fn a_command_that_has_heard_nothing_takes_up_from_where_it_began() {
     let portal = Router::new().route("/cli/listen", portal);
     let portal = serve(portal, listen::Limits::default()).await;
     let portal = format!("http://{portal}");
-    let to = "http://127.0.0.1:9/";
-    let listening = Listening::parse_from([
-        "listen",
-        "--token",
-        "lk_cli_x",
-        "--url",
-        &portal,
-        "--forward-to",
-        to,
-    ]);
     let mut out = Vec::new();
-    client::listen(listening.listen, &mut out)
+    client::listen(typed("lk_cli_x", &portal, NOBODY, &[]), &mut out)
         .await
         .expect_err("it is refused the second time");
     let asked = asked.lock().expect("whole").clone();
