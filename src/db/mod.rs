@@ -313,11 +313,18 @@ impl Tx {
     /// What must be serial per workspace (its audit chain, a maximum of keys) takes this lock. SQLite's single
     /// writer gives it for free.
     pub async fn serialise(&mut self, name: &str) -> Result<(), DbError> {
+        self.serialise_all(&[name.to_owned()]).await
+    }
+
+    /// The same for several, which come in one order everywhere.
+    pub async fn serialise_all(&mut self, names: &[String]) -> Result<(), DbError> {
         if let Arm::Postgres(connection) = self.arm() {
-            sqlx::query("select pg_advisory_xact_lock(hashtextextended($1, 0))")
-                .bind(name)
-                .execute(connection)
-                .await?;
+            sqlx::query(
+                "select pg_advisory_xact_lock(hashtextextended(name, 0)) from unnest($1::text[]) as name",
+            )
+            .bind(names)
+            .execute(connection)
+            .await?;
         }
         Ok(())
     }
@@ -341,7 +348,7 @@ pub struct BulkText {
 impl Bulk {
     /// Rows of one execution. Few sizes, since each is prepared once on a connection; with the widest row the largest stays
     /// below the parameters that SQLite takes (32 766).
-    const SIZES: [usize; 3] = [100, 10, 1];
+    const SIZES: [usize; 5] = [100, 30, 10, 3, 1];
 
     pub const fn new(head: &'static str, width: usize, tail: &'static str) -> Self {
         Self {
@@ -404,6 +411,43 @@ macro_rules! execute_bulk {
             }
             .map_err($crate::db::DbError::from)?;
         }
+    }};
+}
+
+/// What a [`Bulk`] gives back for all of `$rows`, as `$row`, in no order.
+#[macro_export]
+macro_rules! fetch_bulk {
+    ($on:expr, $row:ty, $bulk:expr, $rows:expr, |$one:ident| $($bind:expr),+ $(,)?) => {{
+        let mut rest = $rows;
+        let mut found: Result<Vec<$row>, $crate::db::DbError> = Ok(Vec::with_capacity(rest.len()));
+        while let Ok(rows) = &mut found
+            && !rest.is_empty()
+        {
+            let (text, size) = $bulk.fitting(rest.len());
+            let (now, later) = rest.split_at(size);
+            rest = later;
+            let more = match ($on).arm() {
+                $crate::db::Arm::Sqlite(c) => {
+                    let mut query = sqlx::query_as::<_, $row>(text.nameless.as_str());
+                    for $one in now {
+                        query = query$(.bind($bind))+;
+                    }
+                    query.fetch_all(c).await
+                }
+                $crate::db::Arm::Postgres(c) => {
+                    let mut query = sqlx::query_as::<_, $row>(text.numbered.as_str());
+                    for $one in now {
+                        query = query$(.bind($bind))+;
+                    }
+                    query.fetch_all(c).await
+                }
+            };
+            match more {
+                Ok(more) => rows.extend(more),
+                Err(error) => found = Err(error.into()),
+            }
+        }
+        found
     }};
 }
 

@@ -11,15 +11,16 @@ use metrics::Counter;
 
 use super::{
     amount::{Amount, Unread},
+    desk::{self, Answer, Ask},
     entry::Entry,
     judge::{Code, Facts, KeyRecord, VALID, Verdict, judge},
-    limit::{Left, Subject},
+    limit::{self, Left, Subject},
     nonce::Use,
-    volume::{self, Answer, Ask, Reserving},
+    volume,
 };
 use crate::{
     keys::secret::PlainKey,
-    server::{clock::Millis, error::AppError, request_id, state::AppState},
+    server::{clock::Millis, state::AppState},
     usage::buffer::Door,
 };
 
@@ -45,7 +46,7 @@ pub async fn recognise(state: &AppState, text: &str, now: Millis) -> Result<Arc<
 /// A request of a known key, as one of the doors asks about it.
 pub struct Call<'a> {
     pub door: Door,
-    pub key: &'a KeyRecord,
+    pub key: &'a Arc<KeyRecord>,
     pub facts: &'a Facts<'a>,
     /// What the call says cannot be understood, once all else is in order.
     pub malformed: bool,
@@ -107,12 +108,27 @@ pub struct Decision {
     pub entry: Entry,
 }
 
+/// The row says so as well.
 impl Decision {
-    /// The row says so as well.
-    fn denied(code: Code, left: Option<Left>, mut entry: Entry) -> Self {
-        entry.decided(Verdict::Denied(code));
+    fn allowed(left: Option<Left>, entry: Entry) -> Self {
+        Self::of(Verdict::Allowed, left, entry)
+    }
+
+    fn denied(code: Code, left: Option<Left>, entry: Entry) -> Self {
+        Self::of(Verdict::Denied(code), left, entry)
+    }
+
+    fn too_fast(refused: &limit::Refused, entry: Entry) -> Self {
         Self {
-            verdict: Verdict::Denied(code),
+            wait: Some(refused.wait),
+            ..Self::denied(refused.code, refused.left, entry)
+        }
+    }
+
+    fn of(verdict: Verdict, left: Option<Left>, mut entry: Entry) -> Self {
+        entry.decided(verdict);
+        Self {
+            verdict,
             wrong: None,
             conflict: false,
             left,
@@ -187,89 +203,50 @@ fn weigh(state: &AppState, call: &Call<'_>) -> Result<Option<Use>, (Code, Option
     }
 }
 
-/// Reserves the amount, if the call moves one, and charges the request.
+/// Charges the request, and reserves the amount that it moves, if it moves one.
 async fn take(state: &AppState, call: &Call<'_>, entry: Entry) -> Result<Decision, Code> {
-    let unavailable = |error: AppError| {
-        tracing::error!(%error, "an amount cannot be reserved");
-        Code::Unavailable
-    };
-    let amount = call.moves.amount.as_ref().ok().and_then(Option::as_ref);
-    let reserved = match amount {
+    if let Ok(Some(amount)) = &call.moves.amount {
         // Boxed, as are the rare and large steps elsewhere: every request would carry the room that they take.
-        Some(amount) => Box::pin(reserve(state, call, amount, entry))
-            .await
-            .map_err(unavailable)?,
-        None => Ok((None, entry)),
-    };
-    let (reserving, mut entry) = match reserved {
-        Ok(reserved) => reserved,
-        Err(denied) => return Ok(denied),
-    };
-    let left = match state.limits.charge(subject(call.key), call.now).await {
-        Ok(left) => left,
-        // What was to be reserved is dropped, and never was.
-        Err(refused) => {
-            return Ok(Decision {
-                wait: Some(refused.wait),
-                ..Decision::denied(refused.code, refused.left, entry)
-            });
-        }
-    };
-    let reservation = match (reserving, amount) {
-        (Some(reserving), Some(amount)) => Some(
-            Box::pin(entry.reserve(state, reserving, amount))
-                .await
-                .map_err(unavailable)?,
-        ),
-        _ => None,
-    };
-    entry.decided(Verdict::Allowed);
-    Ok(Decision {
-        verdict: Verdict::Allowed,
-        wrong: None,
-        conflict: false,
-        left,
-        wait: None,
-        reservation,
-        entry,
-    })
+        return Box::pin(reserve(state, call, amount, entry)).await;
+    }
+    Ok(
+        match state.limits.charge(subject(call.key), call.now).await {
+            Ok(left) => Decision::allowed(left, entry),
+            Err(refused) => Decision::too_fast(&refused, entry),
+        },
+    )
 }
 
-/// What is to be reserved, or the decision that it is not.
 async fn reserve(
     state: &AppState,
     call: &Call<'_>,
     amount: &Amount,
-    mut entry: Entry,
-) -> Result<Result<(Option<Reserving>, Entry), Decision>, AppError> {
-    let key = call.key;
-    let request_id = request_id::current();
+    entry: Entry,
+) -> Result<Decision, Code> {
     let ask = Ask {
-        workspace_id: &key.workspace_id,
-        key_id: &key.id,
-        environment: &key.environment,
-        limits: key.limits(),
-        amount,
+        key: call.key.clone(),
+        amount: amount.clone(),
         door: call.door,
-        request_id: &request_id,
-        idempotency_key: call.moves.idempotency_key,
+        idempotency_key: call.moves.idempotency_key.map(str::to_owned),
         asked: call.moves.asked,
     };
-    let left = state.limits.left(subject(key), call.now);
-    Ok(match volume::reserve(state, &ask).await? {
-        Answer::Reserved(reserving) => Ok((Some(reserving), entry)),
-        Answer::Refused(why) => {
-            entry.refuse(state, &ask, why).await?;
-            Err(Decision::denied(why.code(), left.await, entry))
-        }
-        Answer::Conflict => Err(Decision {
+    let (answer, entry) = desk::ask(state, ask, entry).await?;
+    let left = state.limits.left(subject(call.key), call.now);
+    Ok(match answer {
+        Answer::Reserved(reserved) => Decision {
+            reservation: Some((reserved.id, reserved.lapses_at)),
+            ..Decision::allowed(reserved.left, entry)
+        },
+        Answer::Refused(why) => Decision::denied(why.code(), left.await, entry),
+        Answer::TooFast(refused) => Decision::too_fast(&refused, entry),
+        Answer::Conflict => Decision {
             wrong: Some(
                 "This idempotency key was used for another call. Use a new one for each call."
                     .to_owned(),
             ),
             conflict: true,
             ..Decision::denied(Code::BadRequest, left.await, entry)
-        }),
+        },
     })
 }
 

@@ -8,12 +8,12 @@ use super::{
     amount::Amount,
     door::Call,
     judge::{Code, Verdict},
-    volume::{self, Ask, Held, Outcome, Refused, Reserving},
+    volume::{Held, Outcome},
 };
 use crate::{
     db::DbError,
-    server::{clock::Millis, error::AppError, request_id, state::AppState},
-    usage::buffer::{self, Door, Moved, Place, RequestRow},
+    server::{request_id, state::AppState},
+    usage::buffer::{Moved, Place, RequestRow},
 };
 
 /// Longest value from outside that is written down; the rest says nothing that a log needs.
@@ -25,7 +25,6 @@ const GONE: u16 = 499;
 /// that is what its sender is told if nothing else comes of it.
 #[must_use]
 pub struct Entry {
-    door: Door,
     place: Option<Place>,
     /// Boxed, since an entry goes from hand to hand.
     row: Option<Box<RequestRow>>,
@@ -39,7 +38,6 @@ impl Entry {
     pub async fn begin(state: &AppState, call: &Call<'_>) -> Result<Self, Code> {
         let place = state.usage.place().await;
         Ok(Self {
-            door: call.door,
             place: Some(place.map_err(|_| Code::Unavailable)?),
             row: Some(Box::new(row(call))),
             held: None,
@@ -58,74 +56,42 @@ impl Entry {
         }
     }
 
-    /// Makes the reservation durable. What verify reserves its asker settles, so that the row is written at once.
-    pub async fn reserve(
-        &mut self,
-        state: &AppState,
-        reserving: Reserving,
+    /// The row as it is if the request, which named this amount, ends so.
+    pub fn ended(
+        &self,
+        verdict: Verdict,
+        status: u16,
         amount: &Amount,
-    ) -> Result<(String, Option<Millis>), AppError> {
-        let reservation = (reserving.id().to_owned(), reserving.lapses_at);
-        let moved = moved(amount, Some(reservation.0.clone()));
-        if self.door == Door::Verify {
-            let row = self
-                .ended(Verdict::Allowed.code(), 200)
-                .map(|row| RequestRow {
-                    moved: Some(moved),
-                    ..row
-                });
-            self.written(reserving.keep(row)).await?;
-        } else {
-            self.held = Some((state.clone(), reserving.keep(None).await?));
-            if let Some(row) = &mut self.row {
-                row.moved = Some(moved);
-            }
-        }
-        Ok(reservation)
-    }
-
-    /// Writes the row of a request whose amount is refused, with the word that a limit is reached.
-    pub async fn refuse(
-        &mut self,
-        state: &AppState,
-        ask: &Ask<'_>,
-        why: Refused,
-    ) -> Result<(), AppError> {
-        volume::refused(state, ask, why).await?;
-        let code = why.code();
-        if let Some(mut row) = self.ended(code.as_str(), code.status()) {
-            row.moved = Some(moved(ask.amount, None));
-            let db = state.db.clone();
-            let store = async move { buffer::store(&db, &[row]).await };
-            self.written(store).await?;
-        }
-        Ok(())
-    }
-
-    /// Has the row written by `write`, to its end whether or not whoever asked waits for it: half of it would be a row that is
-    /// written twice, or an amount without one.
-    async fn written<T: Send + 'static>(
-        &mut self,
-        write: impl Future<Output = Result<T, DbError>> + Send + 'static,
-    ) -> Result<(), DbError> {
-        let written = to_its_end(write);
-        let row = self.row.take();
-        let written = written.await;
-        if written.is_err() {
-            self.row = row;
-        }
-        written.map(drop)
-    }
-
-    /// The row as it is if the request ends so.
-    fn ended(&self, code: &'static str, status: u16) -> Option<RequestRow> {
-        let row = self.row.as_ref()?;
+        reservation_id: Option<&str>,
+    ) -> Option<RequestRow> {
+        let row = self.row.as_deref()?;
         Some(RequestRow {
-            code,
+            code: verdict.code(),
             status,
             latency_us: self.latency_us(),
-            ..RequestRow::clone(row)
+            moved: Some(moved(amount, reservation_id)),
+            ..row.clone()
         })
+    }
+
+    /// It was, with what it moved.
+    pub fn is_written(&mut self) {
+        self.row = None;
+        self.place = None;
+    }
+
+    /// Has the reservation of its amount settled with it.
+    pub fn holds(&mut self, state: &AppState, held: Held, amount: &Amount) {
+        if let Some(row) = &mut self.row {
+            row.moved = Some(moved(amount, Some(held.id())));
+        }
+        self.held = Some((state.clone(), held));
+    }
+
+    /// Whoever asked has gone before anything was sent.
+    pub async fn gone(mut self) -> Result<(), Code> {
+        self.decided(Verdict::Allowed);
+        self.settle(Outcome::NotSent, GONE).await
     }
 
     fn latency_us(&self) -> i64 {
@@ -246,12 +212,12 @@ fn row(call: &Call<'_>) -> RequestRow {
     }
 }
 
-fn moved(amount: &Amount, reservation_id: Option<String>) -> Moved {
+fn moved(amount: &Amount, reservation_id: Option<&str>) -> Moved {
     Moved {
         amount: amount.value,
         // It may be no currency at all.
         currency: kept(&amount.currency),
-        reservation_id,
+        reservation_id: reservation_id.map(str::to_owned),
     }
 }
 

@@ -6,6 +6,7 @@ pub mod amount;
 mod answer;
 pub mod cache;
 pub mod credential;
+pub mod desk;
 pub mod door;
 mod entry;
 mod form;

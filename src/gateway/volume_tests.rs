@@ -1,6 +1,10 @@
 //! Amounts through the routers: never more than a limit, whoever races, crashes or waits, and nothing lost.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    mem,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     body::Body,
@@ -9,7 +13,13 @@ use axum::{
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::volume;
+use super::{
+    amount::Amount,
+    door::{self, Call, Moves, Seen},
+    entry::Entry,
+    judge::{Facts, Needs, Resource, Verdict},
+    volume::{self, Outcome},
+};
 use crate::{
     db::{
         Db,
@@ -23,11 +33,11 @@ use crate::{
     profiles::Profile,
     server::{
         clock::{DAY, HOUR, MINUTE, Millis},
-        request_id::Routes,
+        request_id::{self, Routes},
         run,
         testing::{PASSWORD, Reply, TestApp},
     },
-    usage,
+    usage::{self, buffer::Door},
     workspaces::Role,
 };
 
@@ -101,6 +111,42 @@ impl Wallet {
             .body(Body::empty())
             .expect("a request");
         self.app.api(request).await
+    }
+
+    /// What the gateway knows of a call that it lets through and has not answered yet.
+    async fn let_through(&self, key: &str, value: i64) -> Entry {
+        let state = &self.app.state;
+        let now = state.clock.now();
+        let key = door::recognise(state, key, now).await.expect("known");
+        let amount = Amount {
+            value,
+            currency: "USD".to_owned(),
+        };
+        let call = Call {
+            door: Door::Gateway,
+            key: &key,
+            facts: &Facts {
+                environment: None,
+                ip: None,
+                origin: None,
+                resource: Resource::Own,
+                needs: Needs::Nothing,
+            },
+            malformed: false,
+            moves: Moves {
+                amount: Ok(Some(amount)),
+                ..Moves::NOTHING
+            },
+            proof: None,
+            seen: Seen::default(),
+            started: Instant::now(),
+            now,
+        };
+        let id = state.rng.id("req", now);
+        let decision = request_id::within(id, door::decide(state, &call));
+        let decision = decision.await.expect("decided");
+        assert_eq!(decision.verdict, Verdict::Allowed);
+        decision.entry
     }
 
     /// What the key has spoken for today.
@@ -409,27 +455,7 @@ on_both_engines! {
     async fn a_request_that_is_never_answered_stays_counted(test: TestDb) {
         let wallet = wallet(test).await;
         let (id, key) = wallet.key(None, Some(1000)).await;
-        let keep = async || {
-            let state = &wallet.app.state;
-            let record = crate::gateway::door::recognise(state, &key, state.clock.now()).await.expect("known");
-            let amount = crate::gateway::amount::Amount { value: 300, currency: "USD".to_owned() };
-            let ask = volume::Ask {
-                workspace_id: &wallet.workspace,
-                key_id: &record.id,
-                environment: &record.environment,
-                limits: record.limits(),
-                amount: &amount,
-                door: crate::usage::buffer::Door::Gateway,
-                request_id: "req_1",
-                idempotency_key: None,
-                asked: [0; 32],
-            };
-            match volume::reserve(state, &ask).await.expect("asked") {
-                volume::Answer::Reserved(reserving) => reserving.keep(None).await.expect("kept"),
-                _ => panic!("refused"),
-            }
-        };
-        drop(keep().await);
+        mem::forget(wallet.let_through(&key, 300).await);
         assert_eq!(wallet.spent(&id).await, 300, "a process that ends gives nothing back");
         wallet.app.clock.advance(2 * HOUR);
         volume::upkeep(&wallet.app.state).await.expect("done");
@@ -439,33 +465,14 @@ on_both_engines! {
     }
 
     async fn what_was_not_sent_or_was_refused_is_given_back_on_its_day(test: TestDb) {
-        use volume::{Held, Outcome};
         let wallet = wallet(test).await;
         let (id, key) = wallet.key(None, Some(1000)).await;
-        let record = crate::gateway::door::recognise(&wallet.app.state, &key, wallet.app.clock.now()).await.expect("known");
         for (outcome, spent) in [
             (Outcome::NotSent, 0), (Outcome::Answered(422), 0), (Outcome::Answered(200), 100),
             (Outcome::Answered(503), 200), (Outcome::Answered(302), 300), (Outcome::Lost, 400),
         ] {
-            let amount = crate::gateway::amount::Amount { value: 100, currency: "USD".to_owned() };
-            let request_id = wallet.app.state.rng.id("req", wallet.app.clock.now());
-            let ask = volume::Ask {
-                workspace_id: &wallet.workspace,
-                key_id: &id,
-                environment: "live",
-                limits: record.limits(),
-                amount: &amount,
-                door: crate::usage::buffer::Door::Gateway,
-                request_id: &request_id,
-                idempotency_key: None,
-                asked: [0; 32],
-            };
-            let held: Held = match volume::reserve(&wallet.app.state, &ask).await.expect("asked") {
-                volume::Answer::Reserved(reserving) => reserving.keep(None).await.expect("kept"),
-                _ => panic!("refused"),
-            };
-            let row = wallet.app.request_row(&wallet.workspace, &id);
-            held.settle(&wallet.app.state, outcome, &row).await.expect("settled");
+            let entry = wallet.let_through(&key, 100).await;
+            entry.settle(outcome, 200).await.expect("settled");
             assert_eq!(wallet.spent(&id).await, spent, "{outcome:?}");
         }
     }

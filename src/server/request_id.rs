@@ -43,6 +43,17 @@ pub fn current() -> Arc<str> {
         .unwrap_or_default()
 }
 
+/// As if it were done for the request with this id.
+#[cfg(test)]
+pub async fn within<T>(id: String, work: impl Future<Output = T>) -> T {
+    let current = Current {
+        id: id.into(),
+        method: Method::GET,
+        uri: Uri::default(),
+    };
+    CURRENT.scope(current, work).await
+}
+
 /// The moment of a log line and, within one, the request that it is about. A line is rare and a request is not, so that
 /// nothing is prepared for it.
 pub struct Stamp;

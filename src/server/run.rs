@@ -139,6 +139,7 @@ pub async fn open(config: Config, migrate: Migrate) -> Result<Opened, StartError
         passkeys: passkeys::relying_party(&config, &profile),
         keys: SecretCache::new(&db, loader),
         limits,
+        desk: Arc::default(),
         proxy,
         nonces: Arc::new(nonces),
         tokens: SecretCache::new(&db, ()),

@@ -15,8 +15,8 @@ use crate::{
     admin::tokens::ServiceToken,
     db::Db,
     gateway::{
-        cache::SecretCache, judge::KeyRecord, limit::Limiter, nonce::Nonces, proxy::Proxy,
-        sandbox::Sandbox,
+        cache::SecretCache, desk::Desk, judge::KeyRecord, limit::Limiter, nonce::Nonces,
+        proxy::Proxy, sandbox::Sandbox,
     },
     profiles::Profile,
     usage::buffer::Buffer,
@@ -39,6 +39,7 @@ pub struct Shared {
     pub hasher: Hasher,
     pub keys: SecretCache<KeyRecord>,
     pub limits: Limiter,
+    pub desk: Arc<Desk>,
     pub proxy: Proxy,
     /// Where it is remembered which nonces were used.
     pub nonces: Arc<Nonces>,
@@ -57,36 +58,38 @@ impl AppState {
     /// The same installation seen at another time.
     #[must_use]
     pub fn with_clock(&self, clock: Clock) -> Self {
-        let mut shared = (*self.0).clone();
-        shared.clock = clock;
-        Self::new(shared)
+        self.with(|shared| shared.clock = clock)
     }
 
     /// The same installation in front of other upstreams.
     #[cfg(test)]
     #[must_use]
     pub fn with_settings(&self, config: Config, proxy: Proxy) -> Self {
-        let mut shared = (*self.0).clone();
-        shared.config = config;
-        shared.proxy = proxy;
-        Self::new(shared)
+        self.with(|shared| {
+            shared.config = config;
+            shared.proxy = proxy;
+        })
     }
 
     /// The same installation once its process was started anew.
     #[cfg(test)]
     #[must_use]
     pub fn with_nonces(&self, nonces: Nonces) -> Self {
-        let mut shared = (*self.0).clone();
-        shared.nonces = Arc::new(nonces);
-        Self::new(shared)
+        self.with(|shared| shared.nonces = Arc::new(nonces))
     }
 
     /// The same installation through another handle on its database, as another process has it.
     #[cfg(test)]
     #[must_use]
     pub fn with_db(&self, db: Db) -> Self {
+        self.with(|shared| shared.db = db)
+    }
+
+    fn with(&self, change: impl FnOnce(&mut Shared)) -> Self {
         let mut shared = (*self.0).clone();
-        shared.db = db;
+        // Whoever is at work there works for one of the two.
+        shared.desk = Arc::default();
+        change(&mut shared);
         Self::new(shared)
     }
 }

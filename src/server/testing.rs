@@ -142,6 +142,7 @@ impl TestApp {
             config,
             keys: SecretCache::new(&db, loader),
             limits,
+            desk: Arc::default(),
             proxy: Proxy::new(None).expect("no certificates needed"),
             nonces: Arc::new(nonces),
             tokens: SecretCache::new(&db, ()),

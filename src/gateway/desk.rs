@@ -1,0 +1,511 @@
+//! Where amounts are decided on: together, so that many share the statements and the commit that one takes.
+//!
+//! What comes in while a batch is being written is the next one. Within it the calls have their turns in the order in which
+//! they came, each after those before it: what one has taken the next does not find. A call whose charge is then refused
+//! takes nothing. All is durable before any of them hears of it; if it cannot be made so, none of it was done.
+
+use std::{
+    collections::{BTreeMap, HashSet, VecDeque},
+    mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use futures_util::future::join_all;
+use tokio::sync::oneshot;
+
+use super::{
+    amount::Amount,
+    door,
+    entry::Entry,
+    judge::{Code, KeyRecord, Verdict},
+    limit::{self, Left},
+    volume::{
+        self, Held, LAPSE, REPEATED, Refused,
+        store::{self, NewReservation, Repeat, Volume},
+    },
+};
+use crate::{
+    db::Tx,
+    keys::{terms::Limits, upkeep::Reach},
+    server::{clock::Millis, error::AppError, request_id, state::AppState},
+    usage::buffer::{self, Door},
+};
+
+/// Calls in one batch at most.
+const BATCH: usize = 200;
+
+/// A call that is to move an amount.
+pub struct Ask {
+    pub key: Arc<KeyRecord>,
+    pub amount: Amount,
+    pub door: Door,
+    /// Under which it may be sent again.
+    pub idempotency_key: Option<String>,
+    /// [`volume::fingerprint`] of the call.
+    pub asked: [u8; 32],
+}
+
+/// What becomes of it.
+pub enum Answer {
+    /// Reserved, and charged.
+    Reserved(Reserved),
+    /// The row of the call is written.
+    Refused(Refused),
+    TooFast(limit::Refused),
+    /// The idempotency key stands for another call.
+    Conflict,
+}
+
+pub struct Reserved {
+    pub id: String,
+    /// When it lapses, if it does.
+    pub lapses_at: Option<Millis>,
+    pub left: Option<Left>,
+}
+
+#[derive(Default)]
+pub struct Desk(Mutex<Queue>);
+
+#[derive(Default)]
+struct Queue {
+    waiting: VecDeque<Waiting>,
+    /// Somebody is at work on what came before.
+    busy: bool,
+}
+
+struct Waiting {
+    ask: Ask,
+    entry: Entry,
+    request_id: Arc<str>,
+    /// What had lapsed was written down since it was last asked.
+    again: bool,
+    told: oneshot::Sender<Told>,
+}
+
+enum Told {
+    Answer(Answer, Entry),
+    /// Something of the key's has lapsed and is not written down yet. That is done in transactions of its own, since one
+    /// that holds volumes must not wait for reservations.
+    LapsedFirst(Ask, Entry),
+}
+
+/// Reserves an amount and charges its call, or neither. The row of a call whose end is known with that is written as well.
+pub async fn ask(state: &AppState, ask: Ask, entry: Entry) -> Result<(Answer, Entry), Code> {
+    let (mut ask, mut entry, mut again) = (ask, entry, false);
+    loop {
+        let (told, answer) = oneshot::channel();
+        let waiting = Waiting {
+            ask,
+            entry,
+            request_id: request_id::current(),
+            again,
+            told,
+        };
+        state.desk.add(state, waiting);
+        match answer.await.map_err(|_| Code::Unavailable)? {
+            Told::Answer(answer, entry) => return Ok((answer, entry)),
+            Told::LapsedFirst(asked, its) => {
+                volume::lapse_due(state, Some(&asked.key.id))
+                    .await
+                    .map_err(unavailable)?;
+                (ask, entry, again) = (asked, its, true);
+            }
+        }
+    }
+}
+
+fn unavailable(error: impl std::fmt::Display) -> Code {
+    tracing::error!(%error, "an amount cannot be reserved");
+    Code::Unavailable
+}
+
+impl Desk {
+    fn add(&self, state: &AppState, waiting: Waiting) {
+        let mut queue = self.queue();
+        queue.waiting.push_back(waiting);
+        if !mem::replace(&mut queue.busy, true) {
+            tokio::spawn(work(state.clone()));
+        }
+    }
+
+    /// The next batch, or none, and then nobody is at work any more. Calls under one idempotency key come one after another.
+    fn next(&self) -> Vec<Waiting> {
+        let mut queue = self.queue();
+        let mut repeats = HashSet::new();
+        let (mut batch, mut later) = (Vec::new(), VecDeque::new());
+        while batch.len() < BATCH
+            && let Some(waiting) = queue.waiting.pop_front()
+        {
+            let ask = &waiting.ask;
+            let repeat = ask.idempotency_key.as_ref();
+            if repeat.is_none_or(|repeat| repeats.insert((ask.key.id.clone(), repeat.clone()))) {
+                batch.push(waiting);
+            } else {
+                later.push_back(waiting);
+            }
+        }
+        later.append(&mut queue.waiting);
+        queue.waiting = later;
+        queue.busy = !batch.is_empty();
+        batch
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn work(state: AppState) {
+    loop {
+        // Whoever is about to ask comes with this batch.
+        tokio::task::yield_now().await;
+        let batch = state.desk.next();
+        if batch.is_empty() {
+            return;
+        }
+        // A task of its own: those who wait are told, and the next have their turn, even if it panics.
+        let done = tokio::spawn(serve(state.clone(), batch)).await;
+        if let Err(error) = done {
+            unavailable(error);
+        }
+    }
+}
+
+/// Decides on a batch and says what came of it. Those who hear nothing are told that it is not known.
+async fn serve(state: AppState, batch: Vec<Waiting>) {
+    let answers = match decide(&state, &batch).await {
+        Ok(answers) => answers,
+        Err(error) => {
+            unavailable(error);
+            return;
+        }
+    };
+    for (waiting, answer) in batch.into_iter().zip(answers) {
+        let Waiting {
+            ask,
+            mut entry,
+            told,
+            ..
+        } = waiting;
+        let told = match answer {
+            None => told.send(Told::LapsedFirst(ask, entry)),
+            Some(answer) => {
+                match &answer {
+                    Answer::Reserved(reserved) if ask.door != Door::Verify => {
+                        entry.holds(&state, Held::of(&reserved.id), &ask.amount);
+                    }
+                    Answer::Reserved(_) | Answer::Refused(_) => entry.is_written(),
+                    Answer::TooFast(_) | Answer::Conflict => {}
+                }
+                told.send(Told::Answer(answer, entry))
+            }
+        };
+        // Who asked has gone, so that nothing will be sent.
+        if let Err(Told::Answer(Answer::Reserved(_), entry)) = told {
+            let _ = entry.gone().await;
+        }
+    }
+}
+
+/// The calls of one key in one currency, by their places in the batch.
+struct Group {
+    calls: Vec<usize>,
+    /// What is counted of the day, and what these calls add to it.
+    volume: Volume,
+    added: i64,
+    /// Those that go beyond what is left of the day.
+    over: Vec<usize>,
+}
+
+impl Group {
+    fn new(calls: Vec<usize>, volume: Volume) -> Self {
+        Self {
+            calls,
+            volume,
+            added: 0,
+            over: Vec::new(),
+        }
+    }
+
+    /// Gives each call its turn.
+    async fn take(&mut self, sitting: &Sitting<'_>) -> Vec<(usize, Answer)> {
+        let mut answers = Vec::with_capacity(self.calls.len());
+        for &at in &self.calls {
+            let ask = &sitting.batch[at].ask;
+            let most = ask.key.limits().max_daily.unwrap_or(i64::MAX);
+            let left = most.saturating_sub(self.volume.spent + self.added);
+            if ask.amount.value > left {
+                self.over.push(at);
+                continue;
+            }
+            let charged = sitting.charge(ask).await;
+            if charged.is_ok() {
+                self.added += ask.amount.value;
+            }
+            let lapses_at = (ask.door == Door::Verify).then_some(sitting.now + LAPSE);
+            let id = sitting.state.rng.id("rsv", sitting.now);
+            answers.push((at, answer(charged, id, lapses_at)));
+        }
+        answers
+    }
+
+    /// Whether these calls bring the day to where a key's people are told.
+    fn comes_near(&self, limits: &Limits) -> bool {
+        let (before, after) = (self.volume.spent, self.volume.spent + self.added);
+        limits.max_daily.is_some_and(|max| {
+            self.volume.near_at.is_none()
+                && !volume::is_near(before, max)
+                && volume::is_near(after, max)
+        })
+    }
+}
+
+/// A batch while it is decided on.
+struct Sitting<'a> {
+    state: &'a AppState,
+    batch: &'a [Waiting],
+    tx: Tx,
+    now: Millis,
+    /// By place in the batch; none for those that are not decided on yet.
+    answers: Vec<Option<Answer>>,
+    /// Those that have to be asked again once what has lapsed is written down.
+    later: HashSet<usize>,
+    /// Those that get a reservation of their own.
+    made: Vec<usize>,
+}
+
+/// Answers each call of a batch, durably; none for one that has to be asked again.
+async fn decide(state: &AppState, batch: &[Waiting]) -> Result<Vec<Option<Answer>>, AppError> {
+    let tx = state.db.begin().await?;
+    let check = |Waiting { ask, .. }: &Waiting| {
+        let checked = volume::check(ask.key.limits(), &state.profile, &ask.amount);
+        checked.err().map(Answer::Refused)
+    };
+    let mut sitting = Sitting {
+        state,
+        batch,
+        tx,
+        now: state.clock.now(),
+        answers: batch.iter().map(check).collect(),
+        later: HashSet::new(),
+        made: Vec::new(),
+    };
+    sitting.join_repeated().await?;
+    sitting.take().await?;
+    sitting.write().await?;
+    sitting.tx.commit().await?;
+    Ok(sitting.answers)
+}
+
+impl<'a> Sitting<'a> {
+    fn open(&self) -> impl Iterator<Item = (usize, &'a Ask)> + use<'a, '_> {
+        let asks = self.batch.iter().map(|waiting| &waiting.ask).enumerate();
+        asks.filter(|(at, _)| self.answers[*at].is_none() && !self.later.contains(at))
+    }
+
+    /// Those that repeat a call whose reservation still counts share it.
+    async fn join_repeated(&mut self) -> Result<(), AppError> {
+        let repeats: Vec<(usize, Repeat<'a>)> = self
+            .open()
+            .filter_map(|(at, ask)| {
+                let repeat = Repeat {
+                    key_id: &ask.key.id,
+                    idempotency_key: ask.idempotency_key.as_deref()?,
+                    door: ask.door,
+                };
+                Some((at, repeat))
+            })
+            .collect();
+        if repeats.is_empty() {
+            return Ok(());
+        }
+        let name =
+            |(_, of): &(usize, Repeat<'_>)| format!("repeat:{}:{}", of.key_id, of.idempotency_key);
+        let mut names: Vec<String> = repeats.iter().map(name).collect();
+        names.sort_unstable();
+        self.tx.serialise_all(&names).await?;
+        let (places, repeats): (Vec<usize>, Vec<Repeat<'_>>) = repeats.into_iter().unzip();
+        let since = self.now - REPEATED;
+        let mut standing = store::find_repeated(&mut self.tx, &repeats).await?;
+        standing.retain(|one| one.created_at > since);
+        // The latest first, of each call; then as rows are locked everywhere.
+        standing.sort_unstable_by(|a, b| (b.created_at, &b.id).cmp(&(a.created_at, &a.id)));
+        let mut found = BTreeMap::new();
+        for one in standing {
+            let call = repeats.iter().position(|repeat| one.is_of(repeat));
+            if let Some(call) = call
+                && !found.values().any(|(other, _)| *other == call)
+            {
+                found.insert(one.id.clone(), (call, one));
+            }
+        }
+        for (id, (call, standing)) in found {
+            let (at, ask) = (places[call], &self.batch[places[call]].ask);
+            if standing.is_due(self.now) {
+                self.later.insert(at);
+            } else if standing.asked != ask.asked {
+                self.answers[at] = Some(Answer::Conflict);
+            // Unless it was settled between the two statements, which is as good for a repeat only if it was spent.
+            } else if store::join(&mut self.tx, &id, 1).await? {
+                let charged = self.charge(ask).await;
+                if charged.is_err() {
+                    store::join(&mut self.tx, &id, -1).await?;
+                }
+                self.answers[at] = Some(answer(charged, id, standing.lapses_at));
+            }
+        }
+        Ok(())
+    }
+
+    /// Reserves for all that are still open.
+    async fn take(&mut self) -> Result<(), AppError> {
+        let day = volume::day_of(self.now);
+        let mut calls: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
+        for (at, ask) in self.open() {
+            let of = (&*ask.key.id, ask.amount.currency.as_str());
+            calls.entry(of).or_default().push(at);
+        }
+        let nothing = calls.keys().map(|of| (*of, 0)).collect();
+        let volumes = store::add(&mut self.tx, day, &nothing).await?;
+        let mut groups: Vec<Group> = volumes
+            .into_iter()
+            .filter_map(|volume| {
+                let calls = calls.get(&(volume.key_id.as_str(), volume.currency.as_str()))?;
+                Some(Group::new(calls.clone(), volume))
+            })
+            .collect();
+        let taken = groups.iter_mut().map(|group| group.take(self));
+        for (at, answer) in join_all(taken).await.into_iter().flatten() {
+            if matches!(answer, Answer::Reserved(_)) {
+                self.made.push(at);
+            }
+            self.answers[at] = Some(answer);
+        }
+        let mut added = BTreeMap::new();
+        for group in &groups {
+            self.refuse(group).await?;
+            let Volume {
+                key_id, currency, ..
+            } = &group.volume;
+            let first = group.calls.first().map(|at| &self.batch[*at].ask.key);
+            if let Some(key) = first
+                && group.comes_near(key.limits())
+            {
+                volume::tell(
+                    &mut self.tx,
+                    self.state,
+                    key,
+                    currency,
+                    Reach::Near,
+                    self.now,
+                )
+                .await?;
+            }
+            if group.added > 0 {
+                added.insert((key_id.as_str(), currency.as_str()), group.added);
+            }
+        }
+        store::add(&mut self.tx, day, &added).await?;
+        Ok(())
+    }
+
+    /// Those of a key that go beyond what is left of its day: refused, unless something of it may have lapsed.
+    async fn refuse(&mut self, group: &Group) -> Result<(), AppError> {
+        let Some(first) = group.over.first() else {
+            return Ok(());
+        };
+        let key = &self.batch[*first].ask.key;
+        let has_lapsed = volume::has_lapsed(&mut self.tx, &key.id, self.now).await?;
+        for &at in &group.over {
+            if has_lapsed && !self.batch[at].again {
+                self.later.insert(at);
+            } else {
+                self.answers[at] = Some(Answer::Refused(Refused::Daily));
+            }
+        }
+        let is_reached = group.over.iter().any(|at| !self.later.contains(at));
+        if is_reached && group.volume.reached_at.is_none() {
+            let currency = &group.volume.currency;
+            volume::tell(
+                &mut self.tx,
+                self.state,
+                key,
+                currency,
+                Reach::Reached,
+                self.now,
+            )
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// The reservations, and the rows of those calls whose end is known with them.
+    async fn write(&mut self) -> Result<(), AppError> {
+        let mut reservations = Vec::with_capacity(self.made.len());
+        let mut rows = Vec::with_capacity(self.batch.len());
+        for (
+            at,
+            Waiting {
+                ask,
+                entry,
+                request_id,
+                ..
+            },
+        ) in self.batch.iter().enumerate()
+        {
+            match &self.answers[at] {
+                Some(Answer::Reserved(Reserved { id, lapses_at, .. })) => {
+                    if self.made.contains(&at) {
+                        reservations.push(NewReservation {
+                            id,
+                            key: &ask.key,
+                            amount: &ask.amount,
+                            idempotency_key: ask.idempotency_key.as_deref(),
+                            asked: &ask.asked,
+                            door: ask.door,
+                            request_id,
+                            lapses_at: *lapses_at,
+                        });
+                    }
+                    if ask.door == Door::Verify {
+                        rows.extend(entry.ended(Verdict::Allowed, 200, &ask.amount, Some(id)));
+                    }
+                }
+                Some(Answer::Refused(why)) => {
+                    let denied = Verdict::Denied(why.code());
+                    rows.extend(entry.ended(denied, why.code().status(), &ask.amount, None));
+                }
+                Some(Answer::TooFast(_) | Answer::Conflict) | None => {}
+            }
+        }
+        store::insert(
+            &mut self.tx,
+            &reservations,
+            volume::day_of(self.now),
+            self.now,
+        )
+        .await?;
+        buffer::write(&mut self.tx, &rows).await?;
+        Ok(())
+    }
+
+    async fn charge(&self, ask: &Ask) -> Result<Option<Left>, limit::Refused> {
+        let subject = door::subject(&ask.key);
+        self.state.limits.charge(subject, self.now).await
+    }
+}
+
+fn answer(
+    charged: Result<Option<Left>, limit::Refused>,
+    id: String,
+    lapses_at: Option<Millis>,
+) -> Answer {
+    match charged {
+        Ok(left) => Answer::Reserved(Reserved {
+            id,
+            lapses_at,
+            left,
+        }),
+        Err(refused) => Answer::TooFast(refused),
+    }
+}
