@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use axum::{
-    Json,
+    body::Body,
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts},
-    response::{IntoResponse, Response},
+    response::Response,
 };
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::{
     credential,
@@ -70,8 +70,7 @@ impl Refusal {
         let style = profile.error_body;
         let status =
             StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let body = body(style, self, &request_id::current());
-        let mut response = sent(style, status, body);
+        let mut response = sent(style, status, &body(style, self, &request_id::current()));
         let headers = response.headers_mut();
         // RFC 9110 §11.6.1 asks for a challenge with every 401.
         if status == StatusCode::UNAUTHORIZED
@@ -92,34 +91,36 @@ impl Refusal {
 /// What is answered where the upstream gave no answer.
 pub fn failed(style: ErrorBody, failure: Failure) -> Response {
     let status = failure.status();
-    let body = in_style(
-        style,
-        &Told {
-            status: status.as_u16(),
-            kind: if status.is_client_error() {
-                Code::BadRequest.error_type()
-            } else {
-                Code::Unavailable.error_type()
-            },
-            code: failure.code(),
-            message: failure.message(),
-            request_id: &request_id::current(),
+    let told = Told {
+        status: status.as_u16(),
+        kind: if status.is_client_error() {
+            Code::BadRequest.error_type()
+        } else {
+            Code::Unavailable.error_type()
         },
-    );
-    sent(style, status, body)
+        code: failure.code(),
+        message: failure.message(),
+        request_id: &request_id::current(),
+    };
+    sent(style, status, &in_style(style, &told))
 }
 
-fn sent(style: ErrorBody, status: StatusCode, body: Value) -> Response {
-    let mut response = (status, Json(body)).into_response();
+fn sent(style: ErrorBody, status: StatusCode, body: &Said<'_>) -> Response {
+    let mut response = Response::new(in_json(body));
+    *response.status_mut() = status;
     let headers = response.headers_mut();
-    if style == ErrorBody::Problem {
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
-    }
+    let kind = match style {
+        ErrorBody::Problem => "application/problem+json",
+        ErrorBody::Flat | ErrorBody::Typed => "application/json",
+    };
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+/// What is said, written without building it up first.
+pub fn in_json(said: &impl Serialize) -> Body {
+    serde_json::to_vec(said).unwrap_or_default().into()
 }
 
 /// Whole seconds, at least one, after which it has passed.
@@ -263,14 +264,53 @@ pub fn message(code: Code, facts: &Facts<'_>, scope: Option<&str>) -> String {
     text.to_owned()
 }
 
-fn body(style: ErrorBody, refusal: &Refusal, request_id: &str) -> Value {
-    let (code, message) = (refusal.code, &refusal.message);
-    match (style, code, &refusal.domain) {
-        // Customers of flat platforms match these two bodies whole.
-        (ErrorBody::Flat, Code::OriginRequired, _) => json!({ "error": message }),
-        (ErrorBody::Flat, Code::OriginNotAllowed, Some(domain)) => {
-            json!({ "error": message, "detected_domain": domain })
-        }
+/// An error body.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Said<'a> {
+    /// Customers of flat platforms match these two whole: without their origin, and with one that is not allowed.
+    Origin {
+        error: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        detected_domain: Option<&'a str>,
+    },
+    Flat {
+        error: &'a str,
+        code: &'a str,
+        request_id: &'a str,
+    },
+    Typed {
+        error: TypedError<'a>,
+    },
+    Problem {
+        r#type: &'a str,
+        title: &'a str,
+        status: u16,
+        code: &'a str,
+        request_id: &'a str,
+    },
+}
+
+#[derive(Serialize)]
+struct TypedError<'a> {
+    r#type: &'a str,
+    code: &'a str,
+    message: &'a str,
+    request_id: &'a str,
+}
+
+fn body<'a>(style: ErrorBody, refusal: &'a Refusal, request_id: &'a str) -> Said<'a> {
+    let (code, message) = (refusal.code, refusal.message.as_str());
+    let detected_domain = refusal.domain.as_deref();
+    match (style, code, detected_domain) {
+        (ErrorBody::Flat, Code::OriginRequired, _) => Said::Origin {
+            error: message,
+            detected_domain: None,
+        },
+        (ErrorBody::Flat, Code::OriginNotAllowed, Some(_)) => Said::Origin {
+            error: message,
+            detected_domain,
+        },
         _ => in_style(
             style,
             &Told {
@@ -293,22 +333,35 @@ struct Told<'a> {
     request_id: &'a str,
 }
 
-fn in_style(style: ErrorBody, told: &Told<'_>) -> Value {
+fn in_style<'a>(style: ErrorBody, told: &Told<'a>) -> Said<'a> {
     let Told {
         status,
         kind,
         code,
         message,
         request_id,
-    } = told;
+    } = *told;
     match style {
-        ErrorBody::Flat => json!({ "error": message, "code": code, "request_id": request_id }),
-        ErrorBody::Typed => json!({ "error": {
-            "type": kind, "code": code, "message": message, "request_id": request_id,
-        }}),
-        ErrorBody::Problem => json!({
-            "type": "about:blank", "title": message, "status": status, "code": code, "request_id": request_id,
-        }),
+        ErrorBody::Flat => Said::Flat {
+            error: message,
+            code,
+            request_id,
+        },
+        ErrorBody::Typed => Said::Typed {
+            error: TypedError {
+                r#type: kind,
+                code,
+                message,
+                request_id,
+            },
+        },
+        ErrorBody::Problem => Said::Problem {
+            r#type: "about:blank",
+            title: message,
+            status,
+            code,
+            request_id,
+        },
     }
 }
 
@@ -332,7 +385,7 @@ mod tests {
                 domain: domain.map(str::to_owned),
                 ..Refusal::new(code, message(code, &NOTHING, None))
             };
-            body(ErrorBody::Flat, &refusal, "req_1").to_string()
+            serde_json::to_string(&body(ErrorBody::Flat, &refusal, "req_1")).expect("JSON")
         };
         assert_eq!(
             told(Code::OriginRequired, None),

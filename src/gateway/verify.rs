@@ -3,17 +3,16 @@
 use std::{net::IpAddr, time::Instant};
 
 use axum::{
-    Json,
     body::Bytes,
     extract::{FromRequestParts, State, rejection::BytesRejection},
     http::{HeaderMap, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::{
     amount::Amount,
+    answer,
     credential::bearer_token,
     door::{self, Call, Moves, Seen},
     judge::{BEFORE, Code, Facts, KeyRecord, Needs, Resource, Step, Verdict, judge, trace},
@@ -100,6 +99,7 @@ pub async fn handle(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, AppError> {
     let (started, now) = (Instant::now(), state.clock.now());
+    let request_id = request_id::current();
     let body = body.map_err(|_| {
         AppError::told(
             UiErrorKind::TooLarge,
@@ -145,7 +145,7 @@ pub async fn handle(
         Err(Code::Unavailable) => return Err(unavailable()),
         Err(code) => {
             door::count(Door::Verify, Verdict::Denied(code));
-            return Ok(sent(verdict_in_json(Verdict::Denied(code))));
+            return Ok(sent(&unknown(Verdict::Denied(code), &request_id)));
         }
     };
     let origin = question.origin.as_deref().and_then(host_of_origin);
@@ -168,8 +168,12 @@ pub async fn handle(
         });
     if question.dry_run {
         let proof = door::proved(&state, proof);
-        let answer = outlook(&state, &key, &facts, proof, amount.as_ref(), now).await?;
-        return Ok(sent(answer));
+        let outlook = outlook(&state, &key, &facts, proof, amount.as_ref(), now).await?;
+        let said = known(outlook.verdict, &request_id, &key, &facts, outlook.left);
+        return Ok(sent(&Said {
+            trace: Some(outlook.steps),
+            ..said
+        }));
     }
     let call = Call {
         door: Door::Verify,
@@ -197,17 +201,23 @@ pub async fn handle(
     if let (true, Some(message)) = (decision.conflict, decision.wrong) {
         return Err(AppError::told(UiErrorKind::Conflict, message));
     }
-    let mut answer = known(decision.verdict, &key, &facts, decision.left);
-    if let Some((id, lapses_at)) = decision.reservation {
-        answer["reservation"] = json!({ "id": id, "expires_at": lapses_at.and_then(rfc3339) });
-    }
+    let reservation = decision
+        .reservation
+        .map(|(id, lapses_at)| SaidOfReservation {
+            id,
+            expires_at: lapses_at.and_then(rfc3339),
+        });
+    let said = Said {
+        reservation,
+        ..known(decision.verdict, &request_id, &key, &facts, decision.left)
+    };
     // What is reserved here its asker settles; the row is written with it.
     decision
         .entry
         .settle(Outcome::Answered(200), 200)
         .await
         .map_err(|_| unavailable())?;
-    Ok(sent(answer))
+    Ok(sent(&said))
 }
 
 /// What has to be the same where a question is asked again.
@@ -221,7 +231,14 @@ fn asked_again(scope: Option<&str>, amount: Option<&Amount>) -> [u8; 32] {
     ])
 }
 
-/// What would be said, and how it comes to that; nothing is charged or logged.
+/// What would be decided, and how it comes to that.
+struct Outlook {
+    verdict: Verdict,
+    left: Option<Left>,
+    steps: Vec<Step>,
+}
+
+/// Nothing is charged or logged.
 async fn outlook(
     state: &AppState,
     key: &KeyRecord,
@@ -229,7 +246,7 @@ async fn outlook(
     proof: Result<Option<Use>, Code>,
     amount: Option<&Amount>,
     now: Millis,
-) -> Result<Value, AppError> {
+) -> Result<Outlook, AppError> {
     let mut steps = signature_steps(proof);
     let mut verdict = match proof {
         Err(code) => Verdict::Denied(code),
@@ -279,9 +296,11 @@ async fn outlook(
             }
         }
     }
-    let mut answer = known(verdict, key, facts, left);
-    answer["trace"] = json!(steps);
-    Ok(answer)
+    Ok(Outlook {
+        verdict,
+        left,
+        steps,
+    })
 }
 
 /// The checks of a signature; none where keys are not pairs.
@@ -316,41 +335,93 @@ pub(super) fn resource<'a>(
     }
 }
 
-fn verdict_in_json(verdict: Verdict) -> Value {
-    json!({
-        "valid": verdict == Verdict::Allowed,
-        "code": verdict.code(),
-        "request_id": &*request_id::current(),
-    })
+/// What is answered.
+#[derive(Serialize)]
+struct Said<'a> {
+    valid: bool,
+    code: &'a str,
+    request_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<SaidOfKey<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ratelimit: Option<Left>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detected_ip: Option<IpAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detected_domain: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reservation: Option<SaidOfReservation>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace: Option<Vec<Step>>,
+}
+
+#[derive(Serialize)]
+struct SaidOfKey<'a> {
+    id: &'a str,
+    label: &'a str,
+    workspace_id: &'a str,
+    environment: &'a str,
+    scopes: &'a [String],
+    expires_at: Option<String>,
+    #[serde(serialize_with = "as_map")]
+    meta: &'a [(String, String)],
+}
+
+#[derive(Serialize)]
+struct SaidOfReservation {
+    id: String,
+    expires_at: Option<String>,
+}
+
+fn as_map<S: Serializer>(pairs: &[(String, String)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(pairs.iter().map(|(name, value)| (name, value)))
+}
+
+fn unknown(verdict: Verdict, request_id: &str) -> Said<'_> {
+    Said {
+        valid: verdict == Verdict::Allowed,
+        code: verdict.code(),
+        request_id,
+        key: None,
+        ratelimit: None,
+        detected_ip: None,
+        detected_domain: None,
+        reservation: None,
+        trace: None,
+    }
 }
 
 /// What is answered about a known key, with the facts as they were judged.
-fn known(verdict: Verdict, key: &KeyRecord, facts: &Facts<'_>, left: Option<Left>) -> Value {
-    let mut body = verdict_in_json(verdict);
-    body["key"] = json!({
-        "id": &*key.id,
-        "label": &*key.label,
-        "workspace_id": &*key.workspace_id,
-        "environment": &*key.environment,
-        "scopes": &*key.scopes,
-        "expires_at": key.expires_at.and_then(rfc3339),
-        "meta": key.meta.iter().map(|(name, value)| (name.clone(), json!(value))).collect::<serde_json::Map<_, _>>(),
-    });
-    if let Some(left) = left {
-        body["ratelimit"] =
-            json!({ "limit": left.limit, "remaining": left.remaining, "reset": left.reset });
+fn known<'a>(
+    verdict: Verdict,
+    request_id: &'a str,
+    key: &'a KeyRecord,
+    facts: &Facts<'a>,
+    left: Option<Left>,
+) -> Said<'a> {
+    Said {
+        key: Some(SaidOfKey {
+            id: &key.id,
+            label: &key.label,
+            workspace_id: &key.workspace_id,
+            environment: &key.environment,
+            scopes: &key.scopes,
+            expires_at: key.expires_at.and_then(rfc3339),
+            meta: &key.meta,
+        }),
+        ratelimit: left,
+        detected_ip: facts.ip,
+        detected_domain: facts.origin,
+        ..unknown(verdict, request_id)
     }
-    if let Some(ip) = facts.ip {
-        body["detected_ip"] = json!(ip);
-    }
-    if let Some(host) = facts.origin {
-        body["detected_domain"] = json!(host);
-    }
-    body
 }
 
-fn sent(body: Value) -> Response {
-    ([(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+fn sent(said: &Said<'_>) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "application/json"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    (headers, answer::in_json(said)).into_response()
 }
 
 fn bad(message: impl Into<String>) -> AppError {

@@ -5,6 +5,8 @@ use std::{
     time::Duration,
 };
 
+use serde::Serialize;
+
 use crate::{profiles::Tier, server::clock::Millis};
 
 /// Nanoseconds since the Unix epoch; 64 bits last until 2262.
@@ -40,7 +42,7 @@ impl Pace {
 }
 
 /// What is left, as its holder is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Left {
     /// Requests a minute.
     pub limit: u32,
