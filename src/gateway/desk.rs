@@ -27,7 +27,12 @@ use super::{
 use crate::{
     db::Tx,
     keys::{terms::Limits, upkeep::Reach},
-    server::{clock::Millis, error::AppError, request_id, state::AppState},
+    server::{
+        clock::{IdText, Millis},
+        error::AppError,
+        request_id,
+        state::AppState,
+    },
     usage::buffer::{self, Door},
 };
 
@@ -75,6 +80,8 @@ struct Queue {
 
 struct Waiting {
     ask: Ask,
+    /// Of the ask's key.
+    key_id: IdText,
     entry: Entry,
     request_id: Arc<str>,
     /// What had lapsed was written down since it was last asked.
@@ -95,6 +102,7 @@ pub async fn ask(state: &AppState, ask: Ask, entry: Entry) -> Result<(Answer, En
     loop {
         let (told, answer) = oneshot::channel();
         let waiting = Waiting {
+            key_id: ask.key.id(),
             ask,
             entry,
             request_id: request_id::current(),
@@ -105,7 +113,7 @@ pub async fn ask(state: &AppState, ask: Ask, entry: Entry) -> Result<(Answer, En
         match answer.await.map_err(|_| Code::Unavailable)? {
             Told::Answer(answer, entry) => return Ok((answer, entry)),
             Told::LapsedFirst(asked, its) => {
-                volume::lapse_due(state, Some(&asked.key.id))
+                volume::lapse_due(state, Some(&asked.key.id()))
                     .await
                     .map_err(unavailable)?;
                 (ask, entry, again) = (asked, its, true);
@@ -138,7 +146,7 @@ impl Desk {
         {
             let ask = &waiting.ask;
             let repeat = ask.idempotency_key.as_ref();
-            if repeat.is_none_or(|repeat| repeats.insert((ask.key.id.clone(), repeat.clone()))) {
+            if repeat.is_none_or(|repeat| repeats.insert((ask.key.id, repeat.clone()))) {
                 batch.push(waiting);
             } else {
                 later.push_back(waiting);
@@ -298,18 +306,18 @@ async fn decide(state: &AppState, batch: &[Waiting]) -> Result<Vec<Option<Answer
 }
 
 impl<'a> Sitting<'a> {
-    fn open(&self) -> impl Iterator<Item = (usize, &'a Ask)> + use<'a, '_> {
-        let asks = self.batch.iter().map(|waiting| &waiting.ask).enumerate();
-        asks.filter(|(at, _)| self.answers[*at].is_none() && !self.later.contains(at))
+    fn open(&self) -> impl Iterator<Item = (usize, &'a Waiting)> + use<'a, '_> {
+        let all = self.batch.iter().enumerate();
+        all.filter(|(at, _)| self.answers[*at].is_none() && !self.later.contains(at))
     }
 
     /// Those that repeat a call whose reservation still counts share it.
     async fn join_repeated(&mut self) -> Result<(), AppError> {
         let repeats: Vec<(usize, Repeat<'a>)> = self
             .open()
-            .filter_map(|(at, ask)| {
+            .filter_map(|(at, Waiting { ask, key_id, .. })| {
                 let repeat = Repeat {
-                    key_id: &ask.key.id,
+                    key_id,
                     idempotency_key: ask.idempotency_key.as_deref()?,
                     door: ask.door,
                 };
@@ -361,8 +369,8 @@ impl<'a> Sitting<'a> {
     async fn take(&mut self) -> Result<(), AppError> {
         let day = volume::day_of(self.now);
         let mut calls: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
-        for (at, ask) in self.open() {
-            let of = (&*ask.key.id, ask.amount.currency.as_str());
+        for (at, Waiting { ask, key_id, .. }) in self.open() {
+            let of = (&**key_id, ask.amount.currency.as_str());
             calls.entry(of).or_default().push(at);
         }
         let nothing = calls.keys().map(|of| (*of, 0)).collect();
@@ -415,7 +423,7 @@ impl<'a> Sitting<'a> {
             return Ok(());
         };
         let key = &self.batch[*first].ask.key;
-        let has_lapsed = volume::has_lapsed(&mut self.tx, &key.id, self.now).await?;
+        let has_lapsed = volume::has_lapsed(&mut self.tx, &key.id(), self.now).await?;
         for &at in &group.over {
             if has_lapsed && !self.batch[at].again {
                 self.later.insert(at);

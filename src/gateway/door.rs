@@ -272,8 +272,9 @@ pub async fn stage(
 /// What a request of this key is charged to.
 pub fn subject(key: &KeyRecord) -> Subject<'_> {
     Subject {
-        key_id: &key.id,
+        key_id: key.id,
         workspace_id: &key.workspace_id,
+        bucket: key.bucket.as_deref(),
         rates: &key.rates,
     }
 }

@@ -3,12 +3,12 @@
 //! The checks stand in one table, in the order in which they are made; the first that fails decides. What comes
 //! before (is there a credential, is it known) and after (what is charged) needs the world and stands elsewhere.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, ops::Deref, sync::Arc};
 
 use serde::Serialize;
 
 use super::{
-    limit::Rates,
+    limit::{Bucket, Rates},
     scope::{self, Asked},
     verifier::Verifier,
 };
@@ -17,39 +17,60 @@ use crate::{
         allow::{Guard, ListKind},
         terms::Limits,
     },
-    server::clock::Millis,
+    server::clock::{Id, IdText, Millis},
 };
 
 /// A key as the cache keeps it: decoded, nothing to be parsed while judging. What many keys have alike they share.
 #[derive(Clone, Debug)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a check of its own in the judge's order"
-)]
 pub struct KeyRecord {
-    pub id: Arc<str>,
-    pub workspace_id: Arc<str>,
-    pub environment: Arc<str>,
-    pub label: Box<str>,
-    pub scopes: Arc<[String]>,
+    pub id: Id,
+    /// Which of the key's secrets this is, and when it stops working if another has replaced it.
+    pub secret_id: Id,
+    /// [`NEVER`] if none has.
+    pub secret_ends_at: Millis,
+    /// [`NEVER`] if it does not.
+    pub expires_at: Millis,
     /// It waits for a second person's agreement.
     pub requested: bool,
     pub disabled: bool,
     pub revoked: bool,
-    pub expires_at: Option<Millis>,
+    pub label: Box<str>,
+    pub alike: Arc<Alike>,
+    /// What its requests are charged to beside what those of others are.
+    pub bucket: Option<Arc<Bucket>>,
+    pub rare: Option<Box<Rare>>,
+}
+
+/// What a key has in common with others of its account.
+#[derive(Clone, Debug)]
+pub struct Alike {
+    pub workspace_id: Arc<str>,
     pub workspace_suspended: bool,
+    pub environment: Arc<str>,
+    pub scopes: Arc<[String]>,
     /// From where it may be used; none if from anywhere.
     pub guard: Option<Arc<Guard>>,
-    /// Which of the key's secrets this is, and when it stops working if another has replaced it.
-    pub secret_id: Arc<str>,
-    pub secret_ends_at: Option<Millis>,
-    pub meta: Box<[(String, String)]>,
-    /// What its requests are charged to.
     pub rates: Rates,
-    /// What amounts it may move; none if any.
-    pub limits: Option<Box<Limits>>,
+}
+
+/// What few keys have.
+#[derive(Clone, Debug, Default)]
+pub struct Rare {
+    pub meta: Vec<(String, String)>,
+    /// What amounts it may move.
+    pub limits: Limits,
     /// What the signatures of a pair are held against.
-    pub verifier: Option<Box<Verifier>>,
+    pub verifier: Option<Verifier>,
+}
+
+/// Beyond all time.
+pub const NEVER: Millis = Millis::MAX;
+
+impl Deref for KeyRecord {
+    type Target = Alike;
+    fn deref(&self) -> &Alike {
+        &self.alike
+    }
 }
 
 /// Those of a key that has none.
@@ -61,8 +82,28 @@ static NO_LIMITS: Limits = Limits {
 };
 
 impl KeyRecord {
+    pub fn id(&self) -> IdText {
+        self.id.text(b"key")
+    }
+
+    pub fn secret_id(&self) -> IdText {
+        self.secret_id.text(b"sec")
+    }
+
+    pub fn expires_at(&self) -> Option<Millis> {
+        Some(self.expires_at).filter(|at| *at != NEVER)
+    }
+
     pub fn limits(&self) -> &Limits {
-        self.limits.as_deref().unwrap_or(&NO_LIMITS)
+        self.rare.as_ref().map_or(&NO_LIMITS, |rare| &rare.limits)
+    }
+
+    pub fn meta(&self) -> &[(String, String)] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.meta)
+    }
+
+    pub fn verifier(&self) -> Option<&Verifier> {
+        self.rare.as_ref()?.verifier.as_ref()
     }
 
     /// Whether it matters from where a request comes.
@@ -286,11 +327,11 @@ const CHECKS: &[Check] = &[
     },
     Check {
         code: Code::Revoked,
-        fails: |key, _, now| key.revoked || key.secret_ends_at.is_some_and(|at| at <= now),
+        fails: |key, _, now| key.revoked || key.secret_ends_at <= now,
     },
     Check {
         code: Code::Expired,
-        fails: |key, _, now| key.expires_at.is_some_and(|at| at <= now),
+        fails: |key, _, now| key.expires_at <= now,
     },
     Check {
         code: Code::EnvironmentMismatch,
@@ -409,23 +450,37 @@ mod tests {
 
     fn key() -> KeyRecord {
         KeyRecord {
-            id: "key_1".into(),
-            workspace_id: "wsp_1".into(),
-            environment: "live".into(),
-            label: "POS".into(),
-            scopes: ["customers:read".to_owned()].into(),
+            id: Id::default(),
+            secret_id: Id::default(),
+            secret_ends_at: NEVER,
+            expires_at: 100,
             requested: false,
             disabled: false,
             revoked: false,
-            secret_id: "sec_1".into(),
-            secret_ends_at: None,
-            meta: Box::default(),
-            rates: Rates::default(),
-            limits: None,
-            verifier: None,
-            expires_at: Some(100),
+            label: "POS".into(),
+            alike: Arc::new(alike()),
+            bucket: None,
+            rare: None,
+        }
+    }
+
+    fn alike() -> Alike {
+        Alike {
+            workspace_id: "wsp_1".into(),
             workspace_suspended: false,
+            environment: "live".into(),
+            scopes: ["customers:read".to_owned()].into(),
             guard: None,
+            rates: Rates::default(),
+        }
+    }
+
+    fn with(change: impl FnOnce(&mut Alike)) -> KeyRecord {
+        let mut alike = alike();
+        change(&mut alike);
+        KeyRecord {
+            alike: Arc::new(alike),
+            ..key()
         }
     }
 
@@ -440,10 +495,7 @@ mod tests {
                 added_at: 0,
             })
             .collect();
-        KeyRecord {
-            guard: Some(Arc::new(Guard::from_entries(&entries))),
-            ..key()
-        }
+        with(|alike| alike.guard = Some(Arc::new(Guard::from_entries(&entries))))
     }
 
     const NOTHING: Facts<'_> = Facts {
@@ -591,8 +643,8 @@ mod tests {
             key.requested = requested;
             key.disabled = disabled;
             key.revoked = revoked;
-            key.expires_at = expired.then_some(0);
-            key.workspace_suspended = suspended;
+            key.expires_at = if expired { 0 } else { NEVER };
+            Arc::make_mut(&mut key.alike).workspace_suspended = suspended;
             let asked = Asked::Scope(if lacking { "payments:write" } else { "customers:read" }.to_owned());
             let host = if foreign { "evil.example" } else { "example.com" };
             let facts = Facts {

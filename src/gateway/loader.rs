@@ -2,12 +2,13 @@
 
 use std::{
     collections::HashMap,
+    hash::Hash,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use super::{
     cache::Cached,
-    judge::KeyRecord,
+    judge::{Alike, KeyRecord, NEVER, Rare},
     limit::{Limiter, Monthly, Pace, quota::month_of},
     verifier::Verifier,
     volume,
@@ -23,7 +24,10 @@ use crate::{
     },
     plans,
     profiles::{Profile, Tier},
-    server::{clock::Clock, secrets::Sealer},
+    server::{
+        clock::{Clock, Id},
+        secrets::Sealer,
+    },
     usage,
 };
 
@@ -33,10 +37,11 @@ pub struct Loader {
     clock: Clock,
     limits: Limiter,
     sealer: Sealer,
-    /// What many keys have alike: ids of workspaces, environments, sets of scopes, lists of addresses and domains.
-    texts: Shared<str>,
-    scopes: Shared<[String]>,
-    guards: Shared<Guard>,
+    /// What many keys have alike: all that, and ids of workspaces, environments, sets of scopes, lists of addresses and domains.
+    texts: Shared<Box<str>, str>,
+    scopes: Shared<Box<str>, [String]>,
+    guards: Shared<Box<str>, Guard>,
+    alike: Shared<Parts, Alike>,
 }
 
 impl Loader {
@@ -49,11 +54,12 @@ impl Loader {
             texts: Shared::default(),
             scopes: Shared::default(),
             guards: Shared::default(),
+            alike: Shared::default(),
         }
     }
 
     fn text(&self, text: &str) -> Arc<str> {
-        self.texts.get(text, || text.into())
+        self.texts.get(text.into(), || text.into())
     }
 
     /// The stored lists; none if they are empty. Ones that cannot be read let nobody in.
@@ -70,7 +76,11 @@ impl Loader {
             .flat_map(|entry| [entry.kind.as_str(), &entry.value])
             .collect();
         let guard = || Arc::new(Guard::from_entries(&entries));
-        Some(self.guards.get(&alike.join(" "), guard))
+        Some(self.guards.get(alike.join(" ").into(), guard))
+    }
+
+    fn alike(&self, alike: Alike) -> Arc<Alike> {
+        self.alike.get(Parts::of(&alike), || Arc::new(alike))
     }
 
     /// The quota of a workspace, counted from what its log says where nobody has counted yet.
@@ -111,10 +121,18 @@ impl Cached for KeyRecord {
             .and_then(|id| profile.tier(&id))
             .or_else(|| profile.tier(profile.default_tier.as_deref()?));
         let own = row.tier.as_deref().and_then(|id| profile.tier(id));
-        let id: Arc<str> = row.id.into();
+        let ids = (
+            Id::parse(&row.id, b"key"),
+            Id::parse(&row.secret_id, b"sec"),
+            Id::parse(&row.workspace_id, b"wsp"),
+        );
+        let (Some(id), Some(secret_id), Some(workspace_id)) = ids else {
+            tracing::error!(key = %row.id, "an id is none that this program made; the key is not known");
+            return Ok(None);
+        };
         let mut rates = profile.limit_counts.rates(
             &loader.limits,
-            (&id, &row.workspace_id),
+            workspace_id,
             own.map(Pace::of),
             account.map(Pace::of),
         );
@@ -134,42 +152,82 @@ impl Cached for KeyRecord {
         );
         if verifier.is_none() && (row.sealed.is_some() || row.verifying_key.is_some()) {
             tracing::error!(
-                key = %id,
+                key = %row.id,
                 "what its signatures are held against cannot be read; they are refused"
             );
         }
         let meta: Vec<(String, String)> = serde_json::from_str(&row.meta).unwrap_or_default();
-        Ok(Some(Self {
+        let rare = (volume::bounds(&limits) || verifier.is_some() || !meta.is_empty()).then(|| {
+            Box::new(Rare {
+                meta,
+                limits,
+                verifier,
+            })
+        });
+        let bucket = rates.key.map(|_| loader.limits.bucket(id));
+        let alike = Alike {
+            workspace_suspended: row.suspended_at.is_some(),
+            workspace_id: loader.text(&row.workspace_id),
+            environment: loader.text(&row.environment),
             // Scopes that cannot be read grant nothing.
-            scopes: loader.scopes.get(&row.scopes, || {
+            scopes: loader.scopes.get(row.scopes.as_str().into(), || {
                 serde_json::from_str::<Vec<String>>(&row.scopes)
                     .unwrap_or_default()
                     .into()
             }),
+            guard: loader.guard(&row.allow),
+            rates,
+        };
+        Ok(Some(Self {
+            id,
+            secret_id,
+            secret_ends_at: row.secret_ends_at.unwrap_or(NEVER),
+            expires_at: row.expires_at.unwrap_or(NEVER),
             requested: matches!(state, KeyState::Requested | KeyState::Approved),
             disabled: state == KeyState::Disabled,
             revoked: state.has_ended() && state != KeyState::Expired,
-            guard: loader.guard(&row.allow),
-            meta: meta.into(),
-            secret_id: row.secret_id.into(),
-            secret_ends_at: row.secret_ends_at,
-            expires_at: row.expires_at,
-            workspace_suspended: row.suspended_at.is_some(),
-            id,
-            workspace_id: loader.text(&row.workspace_id),
-            environment: loader.text(&row.environment),
             label: row.label.into(),
-            rates,
-            limits: volume::bounds(&limits).then(|| Box::new(limits)),
-            verifier: verifier.map(Box::new),
+            alike: loader.alike(alike),
+            bucket,
+            rare,
         }))
     }
 }
 
-/// Values that are kept once, by the text that they are read from.
-struct Shared<T: ?Sized>(Mutex<HashMap<Box<str>, Arc<T>>>);
+/// What [`Alike`] is made of: addresses of values that are kept once, and what is not kept so. An account's bucket and quota
+/// go with the account.
+#[derive(PartialEq, Eq, Hash)]
+struct Parts {
+    workspace_id: usize,
+    workspace_suspended: bool,
+    environment: usize,
+    scopes: usize,
+    guard: Option<usize>,
+    key: Option<Pace>,
+    account: Option<Pace>,
+    quota: Option<u64>,
+}
 
-impl<T: ?Sized> Default for Shared<T> {
+impl Parts {
+    fn of(alike: &Alike) -> Self {
+        let rates = &alike.rates;
+        Self {
+            workspace_id: Arc::as_ptr(&alike.workspace_id).addr(),
+            workspace_suspended: alike.workspace_suspended,
+            environment: Arc::as_ptr(&alike.environment).addr(),
+            scopes: Arc::as_ptr(&alike.scopes).addr(),
+            guard: alike.guard.as_ref().map(|guard| Arc::as_ptr(guard).addr()),
+            key: rates.key,
+            account: rates.account.as_ref().map(|(pace, _)| *pace),
+            quota: rates.quota.as_ref().map(|monthly| monthly.limit),
+        }
+    }
+}
+
+/// Values that are kept once, by what they are made of.
+struct Shared<K, T: ?Sized>(Mutex<HashMap<K, Arc<T>>>);
+
+impl<K, T: ?Sized> Default for Shared<K, T> {
     fn default() -> Self {
         Self(Mutex::default())
     }
@@ -178,17 +236,17 @@ impl<T: ?Sized> Default for Shared<T> {
 /// Beyond this many, those that no key has any more are let go.
 const MANY: usize = 10_000;
 
-impl<T: ?Sized> Shared<T> {
-    fn get(&self, text: &str, make: impl FnOnce() -> Arc<T>) -> Arc<T> {
+impl<K: Eq + Hash, T: ?Sized> Shared<K, T> {
+    fn get(&self, of: K, make: impl FnOnce() -> Arc<T>) -> Arc<T> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(value) = kept.get(text) {
+        if let Some(value) = kept.get(&of) {
             return value.clone();
         }
         if kept.len() >= MANY && kept.len().is_power_of_two() {
             kept.retain(|_, value| Arc::strong_count(value) > 1);
         }
         let value = make();
-        kept.insert(text.into(), value.clone());
+        kept.insert(of, value.clone());
         value
     }
 }

@@ -44,7 +44,7 @@ impl Use {
         key: &KeyRecord,
         now: Millis,
     ) -> Result<Self, Fault> {
-        signed.check(message, key.verifier.as_deref(), now)?;
+        signed.check(message, key.verifier(), now)?;
         Ok(Self::new(signed.key_id(), signed.nonce(), signed.created()))
     }
 

@@ -41,7 +41,7 @@ pub use headers::{Hop, introduce};
 use strip::Unremovable;
 
 use super::upstream::{Base, Upstreams};
-use crate::profiles::CredentialPlaces;
+use crate::{profiles::CredentialPlaces, server::clock::IdText};
 
 /// Time for a TCP connection to one address. An upstream stands near; what does not answer by then is down.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -63,7 +63,7 @@ pub struct Proxy {
 /// Who a request comes from, as the upstream is told.
 #[derive(Clone, Debug)]
 pub struct Identity<'a> {
-    pub key_id: &'a str,
+    pub key_id: IdText,
     pub workspace_id: &'a str,
     pub environment: &'a str,
     /// Separated by spaces.

@@ -326,7 +326,7 @@ fn moves<'a>(
 /// Who the key's holder is, as the upstream is told.
 pub(super) fn identity(key: &KeyRecord) -> Identity<'_> {
     Identity {
-        key_id: &key.id,
+        key_id: key.id(),
         workspace_id: &key.workspace_id,
         environment: &key.environment,
         scopes: key.scopes.join(" "),

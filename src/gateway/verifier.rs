@@ -1,7 +1,8 @@
 //! What a pair's signatures are verified with, decoded once when the key is read.
 
+use aws_lc_rs::signature::{ED25519, ParsedPublicKey};
 use base64::{Engine, prelude::BASE64_STANDARD};
-use ed25519_dalek::{Signature, VerifyingKey};
+use ed25519_dalek::VerifyingKey;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
@@ -13,7 +14,7 @@ pub enum Verifier {
     /// HMAC-SHA256 under the bytes of the whole secret key.
     Hmac(Zeroizing<Vec<u8>>),
     /// Ed25519 (RFC 8032); the private half never was here.
-    Ed25519(VerifyingKey),
+    Ed25519(ParsedPublicKey),
 }
 
 impl std::fmt::Debug for Verifier {
@@ -51,19 +52,19 @@ impl Verifier {
         match self {
             Self::Hmac(key) => <Hmac<Sha256> as KeyInit>::new_from_slice(key)
                 .is_ok_and(|mac| mac.chain_update(signed).verify_slice(signature).is_ok()),
-            Self::Ed25519(key) => Signature::from_slice(signature)
-                .is_ok_and(|signature| key.verify_strict(signed, &signature).is_ok()),
+            Self::Ed25519(key) => key.verify_sig(signed, signature).is_ok(),
         }
     }
 }
 
 /// An Ed25519 public key (RFC 8032 §5.1.5) in base64. None if it is no point of the curve, or one of the few under which
 /// a signature fits more than one text.
-pub fn ed25519(text: &str) -> Option<VerifyingKey> {
+pub fn ed25519(text: &str) -> Option<ParsedPublicKey> {
     let bytes: [u8; 32] = BASE64_STANDARD.decode(text).ok()?.try_into().ok()?;
-    VerifyingKey::from_bytes(&bytes)
-        .ok()
-        .filter(|key| !key.is_weak())
+    if VerifyingKey::from_bytes(&bytes).ok()?.is_weak() {
+        return None;
+    }
+    ParsedPublicKey::new(&ED25519, bytes).ok()
 }
 
 #[cfg(test)]

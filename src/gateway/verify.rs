@@ -29,7 +29,7 @@ use crate::{
     keys::allow::host_of_origin,
     profiles::Profile,
     server::{
-        clock::{Millis, rfc3339},
+        clock::{IdText, Millis, rfc3339},
         error::AppError,
         request_id,
         state::AppState,
@@ -357,7 +357,8 @@ struct Said<'a> {
 
 #[derive(Serialize)]
 struct SaidOfKey<'a> {
-    id: &'a str,
+    #[serde(serialize_with = "as_text")]
+    id: IdText,
     label: &'a str,
     workspace_id: &'a str,
     environment: &'a str,
@@ -371,6 +372,10 @@ struct SaidOfKey<'a> {
 struct SaidOfReservation {
     id: String,
     expires_at: Option<String>,
+}
+
+fn as_text<S: Serializer>(text: &IdText, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(text)
 }
 
 fn as_map<S: Serializer>(pairs: &[(String, String)], serializer: S) -> Result<S::Ok, S::Error> {
@@ -401,13 +406,13 @@ fn known<'a>(
 ) -> Said<'a> {
     Said {
         key: Some(SaidOfKey {
-            id: &key.id,
+            id: key.id(),
             label: &key.label,
             workspace_id: &key.workspace_id,
             environment: &key.environment,
             scopes: &key.scopes,
-            expires_at: key.expires_at.and_then(rfc3339),
-            meta: &key.meta,
+            expires_at: key.expires_at().and_then(rfc3339),
+            meta: key.meta(),
         }),
         ratelimit: left,
         detected_ip: facts.ip,

@@ -192,7 +192,7 @@ pub async fn tell(
         return Ok(());
     };
     let day = day_of(now);
-    if !store::mark(tx, &key.id, currency, day, reach, now).await? {
+    if !store::mark(tx, &key.id(), currency, day, reach, now).await? {
         return Ok(());
     }
     let limit = DailyLimit {
@@ -200,7 +200,7 @@ pub async fn tell(
         max,
         ends_at: (day + 1) * DAY,
     };
-    keys::upkeep::limit_used(tx, state, &key.workspace_id, &key.id, reach, &limit).await
+    keys::upkeep::limit_used(tx, state, &key.workspace_id, &key.id(), reach, &limit).await
 }
 
 /// What asking would come to, check by check up to the first that fails. Nothing is reserved.
@@ -215,7 +215,7 @@ pub async fn would(
     let mut found = check(limits, profile, amount);
     if let (Ok(()), Some(max)) = (found, limits.max_daily) {
         let spoken_for =
-            store::spent_of(reader, &key.id, &amount.currency, day_of(now), now).await?;
+            store::spent_of(reader, &key.id(), &amount.currency, day_of(now), now).await?;
         if amount.value > max.saturating_sub(spoken_for) {
             found = Err(Refused::Daily);
         }

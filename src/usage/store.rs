@@ -6,7 +6,7 @@ use super::types::RequestFilter;
 use crate::{
     db::{DbError, Reader},
     gateway::judge::VALID,
-    server::clock::{HOUR, MINUTE, Millis},
+    server::clock::{HOUR, MINUTE, Millis, first_id},
 };
 
 /// A request as it was logged, with what its key is called.
@@ -265,6 +265,5 @@ pub async fn scopes_used(
 /// The lowest id of a request judged at this moment, so that the index on ids serves ranges of time. An id is given when
 /// a request arrives; it is judged within the minute.
 fn first_id_at(at: Millis) -> String {
-    let ulid = ulid::Ulid::from_parts(u64::try_from(at - MINUTE).unwrap_or(0), 0);
-    format!("req_{}", ulid.to_string().to_lowercase())
+    first_id("req", at - MINUTE)
 }

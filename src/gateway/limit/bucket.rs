@@ -17,7 +17,7 @@ const MILLI: Nanos = 1_000_000;
 const SECOND: Nanos = 1_000_000_000;
 
 /// How fast: `rate` requests a minute, `burst` of them at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Pace {
     pub rate: u32,
     pub burst: u32,

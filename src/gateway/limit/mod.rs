@@ -21,20 +21,23 @@ use self::{
     quota::{Quota, month_of},
 };
 use super::judge::Code;
-use crate::{profiles::LimitCounts, server::clock::Millis};
+use crate::{
+    profiles::LimitCounts,
+    server::clock::{Id, Millis},
+};
 
-/// What requests of a key are charged to.
+/// What requests of keys are charged to that are alike in this: each to a bucket of its own, all to that of their account.
 #[derive(Clone, Debug, Default)]
 pub struct Rates {
-    pub key: Option<Metered>,
-    pub account: Option<Metered>,
+    pub key: Option<Pace>,
+    pub account: Option<(Pace, Arc<Bucket>)>,
     pub quota: Option<Monthly>,
 }
 
-#[derive(Clone, Debug)]
-pub struct Metered {
-    pub pace: Pace,
-    bucket: Arc<Bucket>,
+#[derive(Clone, Copy)]
+struct Metered<'a> {
+    pace: Pace,
+    bucket: &'a Bucket,
 }
 
 /// Requests a calendar month, and how many of them were made.
@@ -58,8 +61,8 @@ pub struct Limiter(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
-    /// By the id of a key or a workspace. Locked when a key is read from the database, not when one is judged.
-    buckets: Mutex<HashMap<Arc<str>, Arc<Bucket>>>,
+    /// Of keys and workspaces. Locked when a key is read from the database, not when one is judged.
+    buckets: Mutex<HashMap<Id, Arc<Bucket>>>,
     quotas: Mutex<HashMap<Box<str>, Arc<Quota>>>,
     shared: Option<Shared>,
 }
@@ -73,14 +76,9 @@ impl Limiter {
         }))
     }
 
-    /// The rate of the key or workspace with this id.
-    pub fn metered(&self, id: &Arc<str>, pace: Pace) -> Metered {
-        let mut buckets = locked(&self.0.buckets);
-        let bucket = match buckets.get(id) {
-            Some(bucket) => bucket.clone(),
-            None => buckets.entry(id.clone()).or_default().clone(),
-        };
-        Metered { pace, bucket }
+    /// That of the key or workspace with this id.
+    pub fn bucket(&self, id: Id) -> Arc<Bucket> {
+        locked(&self.0.buckets).entry(id).or_default().clone()
     }
 
     /// The count of this workspace's requests, if it is known.
@@ -106,7 +104,7 @@ impl Limiter {
         {
             return outcome;
         }
-        subject.rates.take(now)
+        subject.take(now)
     }
 
     /// What is left, without taking any.
@@ -117,7 +115,7 @@ impl Limiter {
         {
             return left;
         }
-        subject.rates.left(now)
+        subject.left(now)
     }
 
     /// What a charge would say.
@@ -148,8 +146,10 @@ impl Limiter {
 /// Whose request is charged, and to what.
 #[derive(Clone, Copy)]
 pub struct Subject<'a> {
-    pub key_id: &'a str,
+    pub key_id: Id,
     pub workspace_id: &'a str,
+    /// The key's own, if it is charged to one.
+    pub bucket: Option<&'a Bucket>,
     pub rates: &'a Rates,
 }
 
@@ -157,42 +157,54 @@ impl Rates {
     fn is_empty(&self) -> bool {
         self.key.is_none() && self.account.is_none() && self.quota.is_none()
     }
+}
+
+impl<'a> Subject<'a> {
+    fn key(&self) -> Option<Metered<'a>> {
+        let (pace, bucket) = (self.rates.key?, self.bucket?);
+        Some(Metered { pace, bucket })
+    }
+
+    fn account(&self) -> Option<Metered<'a>> {
+        let (pace, bucket) = self.rates.account.as_ref()?;
+        Some(Metered {
+            pace: *pace,
+            bucket,
+        })
+    }
 
     fn take(&self, now: Millis) -> Result<Option<Left>, Refused> {
-        let take = |metered: &Option<Metered>| {
+        let take = |metered: Option<Metered<'_>>| {
             metered
-                .as_ref()
-                .map(|metered| metered.bucket.take(metered.pace, now))
+                .map(|Metered { pace, bucket }| bucket.take(pace, now))
                 .transpose()
         };
-        let give_back = |metered: &Option<Metered>| {
-            if let Some(metered) = metered {
-                metered.bucket.give_back(metered.pace);
+        let give_back = |metered: Option<Metered<'_>>| {
+            if let Some(Metered { pace, bucket }) = metered {
+                bucket.give_back(pace);
             }
         };
-        let key = take(&self.key).map_err(too_fast)?;
-        let account = take(&self.account).map_err(|refused| {
-            give_back(&self.key);
+        let key = take(self.key()).map_err(too_fast)?;
+        let account = take(self.account()).map_err(|refused| {
+            give_back(self.key());
             too_fast(refused)
         })?;
         let left = stricter(key, account);
-        if let Some(monthly) = &self.quota
+        if let Some(monthly) = &self.rates.quota
             && !monthly.used.take(monthly.limit, now)
         {
-            give_back(&self.key);
-            give_back(&self.account);
+            give_back(self.key());
+            give_back(self.account());
             return Err(used_up(self.left(now), now));
         }
         Ok(left)
     }
 
     fn left(&self, now: Millis) -> Option<Left> {
-        let left = |metered: &Option<Metered>| {
-            metered
-                .as_ref()
-                .map(|metered| metered.bucket.left(metered.pace, now))
+        let left = |metered: Option<Metered<'_>>| {
+            metered.map(|Metered { pace, bucket }| bucket.left(pace, now))
         };
-        stricter(left(&self.key), left(&self.account))
+        stricter(left(self.key()), left(self.account()))
     }
 }
 
@@ -201,18 +213,17 @@ impl LimitCounts {
     pub fn rates(
         self,
         limiter: &Limiter,
-        ids: (&Arc<str>, &str),
+        workspace_id: Id,
         own: Option<Pace>,
         account: Option<Pace>,
     ) -> Rates {
-        let (key_id, workspace_id) = ids;
         let (key, account) = match self {
             Self::Key => (own.or(account), None),
             Self::Account => (own, account),
         };
         Rates {
-            key: key.map(|pace| limiter.metered(key_id, pace)),
-            account: account.map(|pace| limiter.metered(&workspace_id.into(), pace)),
+            key,
+            account: account.map(|pace| (pace, limiter.bucket(workspace_id))),
             quota: None,
         }
     }
@@ -257,71 +268,67 @@ mod tests {
         burst: 3,
     };
 
-    fn subject<'a>(key_id: &'a str, rates: &'a Rates) -> Subject<'a> {
-        Subject {
-            key_id,
-            workspace_id: "wsp_1",
-            rates,
+    /// A key with what it is charged to.
+    struct Key(Arc<Bucket>, Rates);
+
+    impl Key {
+        fn subject(&self) -> Subject<'_> {
+            Subject {
+                key_id: Id::default(),
+                workspace_id: "wsp_1",
+                bucket: Some(&self.0),
+                rates: &self.1,
+            }
         }
+    }
+
+    /// The key with this number, of one account.
+    fn key(
+        limiter: &Limiter,
+        number: u128,
+        counts: LimitCounts,
+        own: Option<Pace>,
+        account: Option<Pace>,
+    ) -> Key {
+        let rates = counts.rates(limiter, Id::from(0), own, account);
+        Key(limiter.bucket(Id::from(number)), rates)
     }
 
     #[tokio::test]
     async fn keys_of_an_account_share_its_rate_where_the_account_counts() {
         let limiter = Limiter::default();
-        let rates = |key: &str| {
-            LimitCounts::Account.rates(&limiter, (&key.into(), "wsp_1"), None, Some(SLOW))
-        };
-        let (one, other) = (rates("key_1"), rates("key_2"));
-        assert!(limiter.charge(subject("key_1", &one), NOW).await.is_ok());
-        assert!(limiter.charge(subject("key_2", &other), NOW).await.is_ok());
-        let refused = limiter
-            .charge(subject("key_1", &one), NOW)
-            .await
-            .expect_err("spent");
-        assert_eq!(refused.code, Code::RateLimited);
-        let apart =
-            |key: &str| LimitCounts::Key.rates(&limiter, (&key.into(), "wsp_1"), None, Some(SLOW));
-        for key in ["key_3", "key_4"] {
-            let rates = apart(key);
+        let together = |number| key(&limiter, number, LimitCounts::Account, None, Some(SLOW));
+        let (one, other) = (together(1), together(2));
+        assert!(limiter.charge(one.subject(), NOW).await.is_ok());
+        assert!(limiter.charge(other.subject(), NOW).await.is_ok());
+        let refused = limiter.charge(one.subject(), NOW).await;
+        assert_eq!(refused.expect_err("spent").code, Code::RateLimited);
+        for number in [3, 4] {
+            let apart = key(&limiter, number, LimitCounts::Key, None, Some(SLOW));
             for _ in 0..2 {
-                assert!(limiter.charge(subject(key, &rates), NOW).await.is_ok());
+                assert!(limiter.charge(apart.subject(), NOW).await.is_ok());
             }
-            assert!(limiter.charge(subject(key, &rates), NOW).await.is_err());
+            assert!(limiter.charge(apart.subject(), NOW).await.is_err());
         }
     }
 
     #[tokio::test]
     async fn a_charge_that_one_part_refuses_takes_nothing_of_the_others() {
         let limiter = Limiter::default();
-        let rates = LimitCounts::Account.rates(
-            &limiter,
-            (&"key_1".into(), "wsp_1"),
-            Some(FAST),
-            Some(SLOW),
-        );
+        let one = key(&limiter, 1, LimitCounts::Account, Some(FAST), Some(SLOW));
         for _ in 0..2 {
-            limiter
-                .charge(subject("key_1", &rates), NOW)
-                .await
-                .expect("free");
+            limiter.charge(one.subject(), NOW).await.expect("free");
         }
         for _ in 0..5 {
-            limiter
-                .charge(subject("key_1", &rates), NOW)
-                .await
-                .expect_err("the account's is spent");
+            let refused = limiter.charge(one.subject(), NOW).await;
+            refused.expect_err("the account's is spent");
         }
-        let key = rates.key.as_ref().expect("an own rate");
-        assert_eq!(key.bucket.left(FAST, NOW).remaining, 1);
+        assert_eq!(one.0.left(FAST, NOW).remaining, 1);
 
-        let quota = Rates {
-            quota: Some(limiter.count_from("wsp_1", 10, 10, NOW)),
-            ..LimitCounts::Key.rates(&limiter, (&"key_2".into(), "wsp_1"), None, Some(SLOW))
-        };
-        let refused = limiter
-            .charge(subject("key_2", &quota), NOW)
-            .await
-            .expect_err("used up");
+        let mut other = key(&limiter, 2, LimitCounts::Key, None, Some(SLOW));
+        other.1.quota = Some(limiter.count_from("wsp_1", 10, 10, NOW));
+        let refused = limiter.charge(other.subject(), NOW).await;
+        let refused = refused.expect_err("used up");
         assert_eq!(refused.code, Code::UsageExceeded);
         assert_eq!(refused.left.expect("a rate").remaining, 2);
     }
@@ -329,26 +336,18 @@ mod tests {
     #[tokio::test]
     async fn the_stricter_of_the_two_is_what_the_holder_is_told() {
         let limiter = Limiter::default();
-        let rates = LimitCounts::Account.rates(
-            &limiter,
-            (&"key_1".into(), "wsp_1"),
-            Some(FAST),
-            Some(SLOW),
-        );
-        let left = limiter
-            .left(subject("key_1", &rates), NOW)
-            .await
-            .expect("limited");
+        let key = key(&limiter, 1, LimitCounts::Account, Some(FAST), Some(SLOW));
+        let left = limiter.left(key.subject(), NOW).await.expect("limited");
         assert_eq!((left.limit, left.remaining), (60, 2));
     }
 
     #[test]
     fn rates_that_nobody_uses_are_forgotten_once_they_are_full() {
         let limiter = Limiter::default();
-        let metered = limiter.metered(&"key_1".into(), SLOW);
-        metered.bucket.take(SLOW, NOW).expect("free");
+        let bucket = limiter.bucket(Id::from(1));
+        bucket.take(SLOW, NOW).expect("free");
         limiter.tidy(NOW);
-        drop(metered);
+        drop(bucket);
         limiter.tidy(NOW);
         assert_eq!(locked(&limiter.0.buckets).len(), 1, "a burst is still owed");
         limiter.tidy(NOW + 60_000);

@@ -13,9 +13,7 @@ use redis::{
     aio::{ConnectionManager, ConnectionManagerConfig},
 };
 
-use super::{
-    Left, Metered, Monthly, Pace, Refused, Subject, bucket, quota::month_of, stricter, used_up,
-};
+use super::{Left, Monthly, Pace, Refused, Subject, bucket, quota::month_of, stricter, used_up};
 use crate::{
     gateway::judge::Code,
     server::clock::{Millis, SECOND},
@@ -126,21 +124,21 @@ impl Shared {
             return None;
         }
         let rates = subject.rates;
-        let metered: Vec<(String, &Metered)> = [
-            (subject.key_id, &rates.key),
-            (subject.workspace_id, &rates.account),
+        let metered: Vec<(String, Pace)> = [
+            (&*subject.key_id.text(b"key"), subject.key()),
+            (subject.workspace_id, subject.account()),
         ]
         .into_iter()
         .filter_map(|(id, metered)| {
             Some((
                 format!("latchkey:{{{}}}:rate:{id}", subject.workspace_id),
-                metered.as_ref()?,
+                metered?.pace,
             ))
         })
         .collect();
         let mut call = self.script.prepare_invoke();
         call.arg(u8::from(take)).arg(metered.len());
-        for (name, Metered { pace, .. }) in &metered {
+        for (name, pace) in &metered {
             let interval = pace.interval() / 1000;
             call.key(name)
                 .arg(interval)
@@ -168,7 +166,7 @@ impl Shared {
             buckets: metered
                 .iter()
                 .zip(full)
-                .map(|((_, metered), full)| (metered.pace, *full))
+                .map(|((_, pace), full)| (*pace, *full))
                 .collect(),
         })
     }
@@ -222,6 +220,7 @@ mod tests {
     use crate::{
         gateway::limit::{Limiter, Rates},
         profiles::LimitCounts,
+        server::clock::Id,
     };
 
     const NOW: Millis = 1_796_040_000_000;
@@ -279,13 +278,14 @@ mod tests {
     const SLOW: Pace = Pace { rate: 1, burst: 40 };
 
     fn rates(limiter: &Limiter) -> Rates {
-        LimitCounts::Account.rates(limiter, (&"key_1".into(), "wsp_1"), None, Some(SLOW))
+        LimitCounts::Account.rates(limiter, Id::from(1), None, Some(SLOW))
     }
 
     fn subject(rates: &Rates) -> Subject<'_> {
         Subject {
-            key_id: "key_1",
+            key_id: Id::from(2),
             workspace_id: "wsp_1",
+            bucket: None,
             rates,
         }
     }

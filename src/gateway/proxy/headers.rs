@@ -91,7 +91,7 @@ pub fn onward(
 
 /// Says who a judged request comes from.
 pub fn introduce(headers: &mut HeaderMap, identity: &Identity<'_>) {
-    put(headers, KEY_ID, identity.key_id);
+    put(headers, KEY_ID, &identity.key_id);
     put(headers, WORKSPACE_ID, identity.workspace_id);
     put(headers, ENVIRONMENT, identity.environment);
     put(headers, SCOPES, &identity.scopes);
@@ -212,6 +212,7 @@ fn put(headers: &mut HeaderMap, name: HeaderName, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::clock::Id;
 
     const KEY: &str = "rk_live_secret";
 
@@ -222,7 +223,7 @@ mod tests {
         }
         let places: CredentialPlaces = toml::from_str(places).expect("places");
         let identity = Identity {
-            key_id: "key_1",
+            key_id: Id::from(1).text(b"key"),
             workspace_id: "wsp_1",
             environment: "live",
             scopes: "a:read b:write".to_owned(),
@@ -303,7 +304,10 @@ mod tests {
             "bearer = true",
             false,
         );
-        assert_eq!(all(&headers, "x-latchkey-key-id"), ["key_1"]);
+        assert_eq!(
+            all(&headers, "x-latchkey-key-id"),
+            ["key_00000000000000000000000001"]
+        );
         assert_eq!(all(&headers, "x-latchkey-scopes"), ["a:read b:write"]);
         assert_eq!(all(&headers, "x-request-id"), ["req_1"]);
         assert_eq!(all(&headers, "x-forwarded-for"), ["203.0.113.9"]);

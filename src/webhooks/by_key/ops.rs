@@ -69,12 +69,12 @@ pub async fn create(
         workspace_id: &key.workspace_id,
         created_by: None,
         draft_id: None,
-        actor: &key.id,
+        actor: &key.id(),
     };
     let made = ops::insert(state, &mut tx, &origin, &new).await?;
     let row = find(&mut tx, key, made.id()).await?;
     if said.enabled == Some(false) {
-        ops::end(state, &mut tx, &row, EndpointState::Disabled, &key.id).await?;
+        ops::end(state, &mut tx, &row, EndpointState::Disabled, &key.id()).await?;
     }
     let row = find(&mut tx, key, made.id()).await?;
     let shown = match made {
@@ -123,13 +123,13 @@ pub async fn change(
             policy::basis(&row),
         )
         .map_err(AppError::fields)?;
-        ops::change_in(state, &mut tx, &row, &change, &key.id).await?;
+        ops::change_in(state, &mut tx, &row, &change, &key.id()).await?;
     }
     let on = row.state() == EndpointState::Enabled;
     match said.enabled {
         Some(true) if !on => switch_on(state, &mut tx, key, &row).await?,
         Some(false) if row.state() != EndpointState::Disabled => {
-            ops::end(state, &mut tx, &row, EndpointState::Disabled, &key.id).await?;
+            ops::end(state, &mut tx, &row, EndpointState::Disabled, &key.id()).await?;
         }
         _ => {}
     }
@@ -148,7 +148,7 @@ async fn switch_on(
     store::switch_on(tx, &row.workspace_id, &row.id, now).await?;
     let entry = audit::Entry {
         chain: row.workspace_id.clone(),
-        actor: key.id.to_string(),
+        actor: key.id().to_string(),
         action: "webhook.enabled",
         target: row.id.clone(),
         detail: json!({
@@ -162,7 +162,7 @@ async fn switch_on(
 pub async fn remove(state: &AppState, key: &KeyRecord, id: &str) -> Result<(), AppError> {
     let mut tx = begin(state, key).await?;
     let row = find(&mut tx, key, id).await?;
-    ops::end(state, &mut tx, &row, EndpointState::Removed, &key.id).await?;
+    ops::end(state, &mut tx, &row, EndpointState::Removed, &key.id()).await?;
     tx.commit().await?;
     Ok(())
 }

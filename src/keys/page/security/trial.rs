@@ -7,7 +7,7 @@ use leptos_router::params::ParamsMap;
 
 use crate::{
     gateway::{
-        judge::{self, Code, Facts, KeyRecord, Needs, Resource},
+        judge::{self, Alike, Code, Facts, KeyRecord, NEVER, Needs, Resource},
         limit::Rates,
     },
     keys::{
@@ -15,7 +15,7 @@ use crate::{
         store::KeyRow,
         types::KeyState,
     },
-    server::clock::Millis,
+    server::clock::{Id, Millis},
     ui::{
         button::Button,
         form::{Field, FieldState},
@@ -96,24 +96,26 @@ impl Trial {
 /// The key as the gateway would have it, with its newest secret.
 fn record(key: &KeyRow, suspended: bool, now: Millis) -> KeyRecord {
     let state = key.state(now);
-    KeyRecord {
-        id: key.id.as_str().into(),
+    let alike = Alike {
         workspace_id: key.workspace_id.as_str().into(),
+        workspace_suspended: suspended,
         environment: key.environment.as_str().into(),
-        label: key.label.as_str().into(),
         scopes: key.terms().scopes.into(),
+        guard: Some(Arc::new(Guard::from_json(&key.allow))),
+        rates: Rates::default(),
+    };
+    KeyRecord {
+        id: Id::default(),
+        secret_id: Id::default(),
+        secret_ends_at: NEVER,
+        expires_at: key.expires_at.unwrap_or(NEVER),
         requested: matches!(state, KeyState::Requested | KeyState::Approved),
         disabled: state == KeyState::Disabled,
         revoked: state.has_ended() && state != KeyState::Expired,
-        expires_at: key.expires_at,
-        workspace_suspended: suspended,
-        guard: Some(Arc::new(Guard::from_json(&key.allow))),
-        secret_id: "".into(),
-        secret_ends_at: None,
-        meta: Box::default(),
-        rates: Rates::default(),
-        limits: None,
-        verifier: None,
+        label: key.label.as_str().into(),
+        alike: Arc::new(alike),
+        bucket: None,
+        rare: None,
     }
 }
 
