@@ -42,6 +42,8 @@ use writer::{Writer, WriterTx};
 static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
+/// Statements that a connection keeps prepared: those of a process, each [`Bulk`] in all its sizes among them.
+const STATEMENTS: usize = 400;
 /// Readers on SQLite; they never wait for the writer, so a few serve many pages.
 const SQLITE_READERS: u32 = 8;
 /// Connections to Postgres a process keeps at most; the server's default allows a hundred over all.
@@ -111,6 +113,7 @@ impl Db {
                 // An acknowledged key, approval or audit entry survives power loss.
                 .synchronous(SqliteSynchronous::Full)
                 .foreign_keys(true)
+                .statement_cache_capacity(STATEMENTS)
                 .busy_timeout(ACQUIRE_TIMEOUT);
             if create
                 && let Some(folder) = options.get_filename().parent()
@@ -346,9 +349,9 @@ pub struct BulkText {
 }
 
 impl Bulk {
-    /// Rows of one execution. Few sizes, since each is prepared once on a connection; with the widest row the largest stays
-    /// below the parameters that SQLite takes (32 766).
-    const SIZES: [usize; 5] = [100, 30, 10, 3, 1];
+    /// Rows of one execution. Few sizes, since each is prepared once on a connection, but so many that two or three make up
+    /// any number; with the widest row the largest stays below the parameters that SQLite takes (32 766).
+    const SIZES: [usize; 8] = [100, 50, 25, 12, 6, 3, 2, 1];
 
     pub const fn new(head: &'static str, width: usize, tail: &'static str) -> Self {
         Self {

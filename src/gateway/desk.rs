@@ -33,7 +33,7 @@ use crate::{
         request_id,
         state::AppState,
     },
-    usage::buffer::{self, Door},
+    usage::buffer::{Buffer, Door, Owed},
 };
 
 /// Calls in one batch at most.
@@ -300,8 +300,11 @@ async fn decide(state: &AppState, batch: &[Waiting]) -> Result<Vec<Option<Answer
     };
     sitting.join_repeated().await?;
     sitting.take().await?;
-    sitting.write().await?;
+    let owed = sitting.write().await?;
     sitting.tx.commit().await?;
+    if let Some(owed) = owed {
+        state.usage.owes(owed);
+    }
     Ok(sitting.answers)
 }
 
@@ -448,7 +451,7 @@ impl<'a> Sitting<'a> {
     }
 
     /// The reservations, and the rows of those calls whose end is known with them.
-    async fn write(&mut self) -> Result<(), AppError> {
+    async fn write(&mut self) -> Result<Option<Owed>, AppError> {
         let mut reservations = Vec::with_capacity(self.made.len());
         let mut rows = Vec::with_capacity(self.batch.len());
         for (
@@ -493,8 +496,7 @@ impl<'a> Sitting<'a> {
             self.now,
         )
         .await?;
-        buffer::write(&mut self.tx, &rows).await?;
-        Ok(())
+        Ok(Buffer::write(&mut self.tx, rows).await?)
     }
 
     async fn charge(&self, ask: &Ask) -> Result<Option<Left>, limit::Refused> {

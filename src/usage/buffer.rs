@@ -43,6 +43,8 @@ const CAPACITY: usize = 16_384;
 const GROUP: usize = 4_000;
 /// From so many rows in a window on, what they tell of is written in sweeps where that is worth it.
 const CROWD: usize = 500;
+/// The same of those that move amounts, where every batch is a transaction.
+const COMPANY: usize = 8;
 
 /// One judged request.
 #[derive(Clone, Debug)]
@@ -99,6 +101,8 @@ impl Door {
 #[derive(Clone)]
 pub struct Buffer {
     rows: mpsc::Sender<RequestRow>,
+    /// To the writer: what others have written of a crowd.
+    owed: mpsc::UnboundedSender<Owed>,
     /// When the oldest row of the group being written was judged; those in the queue are younger. `i64::MAX` when
     /// nothing waits. Only the writer sets it.
     oldest: Arc<AtomicI64>,
@@ -115,17 +119,30 @@ impl Place {
     }
 }
 
+/// Rows that are written, whose sweep is owed under this id.
+#[must_use]
+pub struct Owed {
+    id: String,
+    rows: Vec<RequestRow>,
+}
+
 /// The queue was full, so the request must not pass.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Full;
 
 impl Buffer {
-    fn new() -> (Self, mpsc::Receiver<RequestRow>) {
+    fn new() -> (Self, Queue) {
         let (rows, queue) = mpsc::channel(CAPACITY);
+        let (owed, written) = mpsc::unbounded_channel();
         let buffer = Self {
             rows,
+            owed,
             oldest: Arc::new(AtomicI64::new(i64::MAX)),
             finish: CancellationToken::new(),
+        };
+        let queue = Queue {
+            rows: queue,
+            owed: written,
         };
         (buffer, queue)
     }
@@ -137,7 +154,7 @@ impl Buffer {
         let writer = tokio::spawn(async move {
             let mut group = Vec::with_capacity(GROUP);
             while tokio::select! {
-                rows = queue.recv_many(&mut group, GROUP) => rows > 0,
+                rows = queue.rows.recv_many(&mut group, GROUP) => rows > 0,
                 () = finish.cancelled() => false,
             } {
                 group.clear();
@@ -156,6 +173,22 @@ impl Buffer {
             buffer.finish.clone(),
         ));
         (buffer, writer)
+    }
+
+    /// Writes rows in the transaction of what they moved. What a crowd of them tells of is owed, and [`Self::owes`] says
+    /// so once the transaction is kept.
+    pub async fn write(tx: &mut Tx, rows: Vec<RequestRow>) -> Result<Option<Owed>, DbError> {
+        if rows.len() < COMPANY || !tx.keeps_order_of_keys() {
+            write(tx, &rows).await?;
+            return Ok(None);
+        }
+        let id = sweep::append(tx, &rows).await?;
+        Ok(Some(Owed { id, rows }))
+    }
+
+    /// Has the writer go through it in its next sweep. What it does not hear of it makes up for after a start.
+    pub fn owes(&self, owed: Owed) {
+        let _ = self.owed.send(owed);
     }
 
     /// Takes no more rows; the writer ends once those that it has are written.
@@ -181,24 +214,29 @@ impl Buffer {
     }
 }
 
-async fn follow(
-    db: Db,
-    mut queue: mpsc::Receiver<RequestRow>,
-    oldest: Arc<AtomicI64>,
-    finish: CancellationToken,
-) {
+/// What comes to the writer.
+struct Queue {
+    rows: mpsc::Receiver<RequestRow>,
+    owed: mpsc::UnboundedReceiver<Owed>,
+}
+
+async fn follow(db: Db, mut queue: Queue, oldest: Arc<AtomicI64>, finish: CancellationToken) {
     let mut group = Vec::with_capacity(GROUP);
     let mut sweep = Sweep::default();
     loop {
-        if queue.is_empty() {
+        if queue.rows.is_empty() {
             oldest.store(i64::MAX, Ordering::Relaxed);
         }
         let due = sweep.due();
         let received = tokio::select! {
             biased;
-            received = queue.recv_many(&mut group, GROUP) => received,
-            () = finish.cancelled(), if !queue.is_closed() => {
-                queue.close();
+            Some(owed) = queue.owed.recv() => {
+                sweep.gather(owed.id, &owed.rows);
+                continue;
+            }
+            received = queue.rows.recv_many(&mut group, GROUP) => received,
+            () = finish.cancelled(), if !queue.rows.is_closed() => {
+                queue.rows.close();
                 continue;
             }
             () = tokio::time::sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => {
@@ -207,6 +245,9 @@ async fn follow(
             }
         };
         if received == 0 {
+            while let Ok(owed) = queue.owed.try_recv() {
+                sweep.gather(owed.id, &owed.rows);
+            }
             if let Err(error) = sweep.finish(&db).await {
                 tracing::error!(%error, "counts of requests are behind until the next start");
             }
@@ -218,7 +259,7 @@ async fn follow(
         if group.len() < GROUP && !finish.is_cancelled() {
             tokio::time::sleep(WINDOW).await;
             while group.len() < GROUP
-                && let Ok(row) = queue.try_recv()
+                && let Ok(row) = queue.rows.try_recv()
             {
                 group.push(row);
             }

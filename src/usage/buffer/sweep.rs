@@ -11,7 +11,7 @@ use super::{
     RequestRow, store,
     tally::{Sorted, Tally},
 };
-use crate::db::{Db, DbError};
+use crate::db::{Db, DbError, Tx};
 
 /// Rows after which a sweep begins: some for each of many keys, so that a page is changed for several of them.
 const MANY: usize = 200_000;
@@ -19,6 +19,14 @@ const MANY: usize = 200_000;
 const BEHIND: Duration = Duration::from_secs(10);
 /// Rows of one step: some 20 ms, for which the writer's next group waits.
 const STEP: usize = 4_000;
+
+/// Writes rows and notes that what they tell of is owed, under the id that it gives.
+pub async fn append(tx: &mut Tx, rows: &[RequestRow]) -> Result<String, DbError> {
+    let id = rows.first().map_or("", |row| &*row.id).to_owned();
+    store::insert(tx, rows).await?;
+    store::owe(tx, &id, rows).await?;
+    Ok(id)
+}
 
 #[derive(Default)]
 pub struct Sweep {
@@ -47,17 +55,20 @@ impl Sweep {
 
     /// Writes a group and owes what it tells of.
     pub async fn append(&mut self, db: &Db, rows: &[RequestRow]) -> Result<(), DbError> {
-        let id = rows.first().map_or("", |row| &*row.id).to_owned();
         let mut tx = db.begin().await?;
-        store::insert(&mut tx, rows).await?;
-        store::owe(&mut tx, &id, rows).await?;
+        let id = append(&mut tx, rows).await?;
         tx.commit().await?;
+        self.gather(id, rows);
+        Ok(())
+    }
+
+    /// Will go through these rows, which are owed under this id.
+    pub fn gather(&mut self, id: String, rows: &[RequestRow]) {
         for row in rows {
             self.gathered.add(row);
         }
         self.owed.push(id);
         self.since.get_or_insert_with(Instant::now);
-        Ok(())
     }
 
     /// When there is something to do, if there is.
