@@ -376,9 +376,9 @@ impl<'a> Sitting<'a> {
             let of = (&**key_id, ask.amount.currency.as_str());
             calls.entry(of).or_default().push(at);
         }
-        let nothing = calls.keys().map(|of| (*of, 0)).collect();
-        let volumes = store::add(&mut self.tx, day, &nothing).await?;
-        let mut groups: Vec<Group> = volumes
+        let of: Vec<_> = calls.keys().copied().collect();
+        let mut groups: Vec<Group> = store::hold(&mut self.tx, day, &of)
+            .await?
             .into_iter()
             .filter_map(|volume| {
                 let calls = calls.get(&(volume.key_id.as_str(), volume.currency.as_str()))?;

@@ -1,7 +1,8 @@
 //! All SQL on reservations and on what they add up to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
+use serde::Deserialize;
 use sqlx::FromRow;
 
 use super::day_of;
@@ -96,7 +97,7 @@ pub async fn join(tx: &mut Tx, id: &str, more: i64) -> Result<bool, DbError> {
 }
 
 /// What a key has spoken for on a day.
-#[derive(FromRow)]
+#[derive(Default, Deserialize, FromRow)]
 pub struct Volume {
     pub key_id: String,
     pub currency: String,
@@ -106,31 +107,75 @@ pub struct Volume {
     pub reached_at: Option<Millis>,
 }
 
-static ADD: Bulk = Bulk::new(
+static HOLD: Bulk = Bulk::new(
     "insert into volumes (key_id, currency, day, spent) values ",
     4,
-    " on conflict (key_id, currency, day) do update set spent = volumes.spent + excluded.spent
+    " on conflict (key_id, currency, day) do update set spent = volumes.spent
       returning key_id, currency, spent, near_at, reached_at",
 );
 
-/// Counts amounts of keys and currencies on a day, and gives what is counted then. From here on nobody else counts anything
-/// there until the transaction ends. They come in one order everywhere, so that no two wait for each other.
+/// What each of these keys and currencies has on a day. Nobody else counts there until the transaction ends. They come in one
+/// order everywhere, so that no two transactions wait for each other.
+pub async fn hold(tx: &mut Tx, day: i64, of: &[(&str, &str)]) -> Result<Vec<Volume>, DbError> {
+    if tx.has_rivals() {
+        return crate::fetch_bulk!(tx, Volume, HOLD, of, |one| one.0, one.1, day, 0_i64);
+    }
+    let mut volumes = on_day(tx, day, of).await?;
+    let known: HashSet<(&str, &str)> = volumes
+        .iter()
+        .map(|volume| (volume.key_id.as_str(), volume.currency.as_str()))
+        .collect();
+    let new: Vec<Volume> = of
+        .iter()
+        .filter(|one| !known.contains(one))
+        .map(|(key_id, currency)| Volume {
+            key_id: (*key_id).to_owned(),
+            currency: (*currency).to_owned(),
+            ..Volume::default()
+        })
+        .collect();
+    volumes.extend(new);
+    Ok(volumes)
+}
+
+/// Those that there are, in one row: on SQLite each is handed over from thread to thread.
+async fn on_day(tx: &mut Tx, day: i64, of: &[(&str, &str)]) -> Result<Vec<Volume>, DbError> {
+    let (found,): (String,) = crate::fetch_one!(
+        tx,
+        (String,),
+        "select json_group_array(json_object('key_id', v.key_id, 'currency', v.currency, 'spent', v.spent,
+                                             'near_at', v.near_at, 'reached_at', v.reached_at))
+         from json_each($1) a cross join volumes v
+           where v.key_id = a.value ->> 0 and v.currency = a.value ->> 1 and v.day = $2",
+        serde_json::json!(of).to_string(),
+        day
+    )?;
+    serde_json::from_str(&found).map_err(|error| DbError::Other(sqlx::Error::Decode(error.into())))
+}
+
+static ADD: Bulk = Bulk::new(
+    "insert into volumes (key_id, currency, day, spent) values ",
+    4,
+    " on conflict (key_id, currency, day) do update set spent = volumes.spent + excluded.spent",
+);
+
+/// Counts amounts on a day where [`hold`] holds it.
 pub async fn add(
     tx: &mut Tx,
     day: i64,
     amounts: &BTreeMap<(&str, &str), i64>,
-) -> Result<Vec<Volume>, DbError> {
+) -> Result<(), DbError> {
     let amounts: Vec<_> = amounts.iter().collect();
-    crate::fetch_bulk!(
+    crate::execute_bulk!(
         tx,
-        Volume,
         ADD,
         amounts.as_slice(),
         |one| one.0.0,
         one.0.1,
         day,
         *one.1
-    )
+    );
+    Ok(())
 }
 
 /// A reservation that is made.
