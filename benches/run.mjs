@@ -356,8 +356,13 @@ const groups = {
   },
   amounts: {
     title: "Amounts, durable before they are answered, on verify",
-    rows: () => [verifyRow("verify, no amount", {}, "limited"), verifyRow("verify, with an amount", { amount: { value: 100, currency: "USD" } }, "limited")],
-    compare: "verify, no amount",
+    // What waits for the disk waits together: with few connections there are few to share what a commit costs.
+    rows: () => [32, 128].flatMap((connections) =>
+      [["no amount", {}], ["with an amount", { amount: { value: 100, currency: "USD" } }]].map(([name, question]) => ({
+        ...verifyRow(`verify, ${name}`, question, "limited", { connections }),
+        name: `verify, ${name}, ${connections} connections`,
+      }))),
+    compare: "verify, no amount, 32 connections",
   },
   log: {
     title: "With and without the usage log, on forward-auth",
@@ -392,12 +397,12 @@ async function measure(row) {
   try {
     const file = typeof row.file === "function" ? row.file() : row.file;
     const warm = row.warm ?? 2;
-    if (warm) await wrk(row.port, file, { order: row.order === "once" ? "random" : "once", time: warm });
+    if (warm) await wrk(row.port, file, { order: row.order === "once" ? "random" : "once", time: warm, connections: row.connections });
     const before = used(server.pid);
-    const result = await wrk(row.port, file, { order: row.order });
+    const result = await wrk(row.port, file, { order: row.order, connections: row.connections });
     const after = used(server.pid);
     const wrong = row.refused ? result.requests - result.refused : result.refused;
-    if (wrong > CONNECTIONS || result.broken) throw new Error(`${row.name}: ${wrong} of ${result.requests} answers are not what they should be, ${result.broken} connections broke`);
+    if (wrong > (row.connections ?? CONNECTIONS) || result.broken) throw new Error(`${row.name}: ${wrong} of ${result.requests} answers are not what they should be, ${result.broken} connections broke`);
     return { rate: result.requests / (result.us / 1e6), cpu: ((after.cpu - before.cpu) * 1e6) / result.requests, p50: result.p50, p99: result.p99, rss: after.rss };
   } finally {
     await server.stop();
@@ -424,12 +429,12 @@ async function table(group) {
 /** Instructions a request, and of its parts, counted by valgrind: the same whatever else the machine does. */
 async function instructions() {
   const parts = {
-    "credential: from its text to its record (`door::recognise`)": /gateway::door::recognise/,
+    "forward-auth, from the request to its answer (`forward_auth::handle`)": /gateway::forward_auth::handle/,
+    "credential, from its text to its record (`door::recognise`)": /gateway::door::recognise/,
     "of that, the keyed hash (`Peppers::hashes`)": /secrets::hmac|Peppers::mac/,
     "judge (`judge::judge`)": /gateway::judge::judge$/,
-    "limit (`Limiter::charge`)": /limit::Rates::take|limit::Limiter::charge/,
-    "the whole decision (`door::decide`)": /gateway::door::decide/,
-    "writing usage rows (`usage::buffer::write`)": /usage::buffer::write/,
+    "limit (`door::take`)": /gateway::door::take/,
+    "the log, without the thread of SQLite (`usage::buffer::follow`)": /usage::buffer::follow/,
   };
   const installed = plain();
   const file = requests("forward-auth", () => secrets(installed).map((key) => forwardAuth(key)));

@@ -28,10 +28,15 @@ impl Cached for ServiceToken {
     async fn load(
         (): &(),
         reader: &mut Reader,
-        secret: SecretHash,
-    ) -> Result<Option<Self>, DbError> {
-        let found = store::token(reader, secret).await?;
-        Ok(found.map(|expires_at| Self { expires_at }))
+        secrets: &[SecretHash],
+    ) -> Result<Vec<(SecretHash, Self)>, DbError> {
+        let mut found = Vec::new();
+        for secret in secrets {
+            if let Some(expires_at) = store::token(reader, *secret).await? {
+                found.push((*secret, Self { expires_at }));
+            }
+        }
+        Ok(found)
     }
 }
 

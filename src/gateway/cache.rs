@@ -4,30 +4,41 @@
 //! make as many well-formed keys as they like. A fill that began before a change is not kept, so that a read that
 //! started before a revocation cannot bring the key back.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
 };
 
 use quick_cache::sync::Cache;
+use tokio::sync::oneshot;
 
-use crate::db::{Db, DbError, Reader, SecretHash};
+use crate::{
+    db::{Db, DbError, Reader, SecretHash},
+    server::batches::Batches,
+};
 
 /// Keys kept at most; beyond, the least used are read again when they come. A million, and what its shards differ by.
 const KNOWN: usize = 1_200_000;
 /// Unknown fingerprints remembered; enough to absorb a storm, small enough not to matter.
 const UNKNOWN: usize = 1 << 16;
 
+/// Read in one statement at most.
+const BATCH: usize = 100;
+
 /// What can be found by the fingerprint of a secret.
 pub trait Cached: Sized + Send + Sync + 'static {
     /// What is needed beside the database to make one from its row.
     type Source: Send + Sync + 'static;
 
+    /// Those that there are.
     fn load(
         source: &Self::Source,
         reader: &mut Reader,
-        secret: SecretHash,
-    ) -> impl Future<Output = Result<Option<Self>, DbError>> + Send;
+        secrets: &[SecretHash],
+    ) -> impl Future<Output = Result<Vec<(SecretHash, Self)>, DbError>> + Send;
 }
 
 pub struct SecretCache<T: Cached>(Arc<Inner<T>>);
@@ -38,6 +49,9 @@ impl<T: Cached> Clone for SecretCache<T> {
     }
 }
 
+/// Whoever misses something, and how they hear of it.
+type Miss<T> = (SecretHash, oneshot::Sender<Option<Arc<T>>>);
+
 struct Inner<T: Cached> {
     source: T::Source,
     known: Cache<SecretHash, Arc<T>>,
@@ -46,8 +60,26 @@ struct Inner<T: Cached> {
     epoch: AtomicU64,
     /// Whether changes of other processes are being heard of; nothing is kept while they are not.
     trusted: AtomicBool,
+    /// What is to be read. Strangers make as many keys up as they like, and share what it costs to look.
+    misses: Batches<Miss<T>>,
     /// Held while a fill is kept and while a change evicts, so that neither slips between the other's steps.
     filling: Mutex<()>,
+}
+
+async fn read<T: Cached>(inner: Arc<Inner<T>>, db: Db, misses: Vec<Miss<T>>) {
+    let secrets: Vec<SecretHash> = misses.iter().map(|(secret, _)| *secret).collect();
+    let found = async { T::load(&inner.source, &mut db.read().await?, &secrets).await };
+    let mut found: HashMap<SecretHash, Arc<T>> = match found.await {
+        Ok(found) => found
+            .into_iter()
+            .map(|(secret, record)| (secret, Arc::new(record)))
+            .collect(),
+        // Whoever waits hears nothing, and is told that it is not known.
+        Err(error) => return tracing::error!(%error, "keys cannot be read"),
+    };
+    for (secret, told) in misses {
+        let _ = told.send(found.remove(&secret));
+    }
 }
 
 impl<T: Cached> SecretCache<T> {
@@ -60,6 +92,7 @@ impl<T: Cached> SecretCache<T> {
             unknown: Cache::new(UNKNOWN),
             epoch: AtomicU64::new(0),
             trusted: AtomicBool::new(true),
+            misses: Batches::default(),
             filling: Mutex::new(()),
         }));
         let evicting = cache.clone();
@@ -89,9 +122,7 @@ impl<T: Cached> SecretCache<T> {
             return Ok(None);
         }
         let epoch = self.0.epoch.load(Ordering::Acquire);
-        let record = T::load(&self.0.source, &mut db.read().await?, secret)
-            .await?
-            .map(Arc::new);
+        let record = self.read(db, secret).await?;
         let _filling = self.filling();
         let unchanged = self.0.epoch.load(Ordering::Acquire) == epoch;
         if unchanged && self.0.trusted.load(Ordering::Acquire) {
@@ -102,6 +133,16 @@ impl<T: Cached> SecretCache<T> {
             }
         }
         Ok(record)
+    }
+
+    /// Reads it, with what else is missing.
+    async fn read(&self, db: &Db, secret: SecretHash) -> Result<Option<Arc<T>>, DbError> {
+        let (told, found) = oneshot::channel();
+        let (inner, db) = (self.0.clone(), db.clone());
+        let work = move |misses| read(inner.clone(), db.clone(), misses);
+        self.0.misses.add((secret, told), BATCH, work);
+        let unread = || sqlx::Error::Protocol("the keys cannot be read".to_owned());
+        found.await.map_err(|_| DbError::Other(unread()))
     }
 
     /// Forgets these keys, and whatever is being read at this moment.

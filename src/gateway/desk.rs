@@ -5,9 +5,8 @@
 //! takes nothing. All is durable before any of them hears of it; if it cannot be made so, none of it was done.
 
 use std::{
-    collections::{BTreeMap, HashSet, VecDeque},
-    mem,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
 };
 
 use futures_util::future::join_all;
@@ -28,6 +27,7 @@ use crate::{
     db::Tx,
     keys::{terms::Limits, upkeep::Reach},
     server::{
+        batches::Batches,
         clock::{IdText, Millis},
         error::AppError,
         request_id,
@@ -68,15 +68,8 @@ pub struct Reserved {
     pub left: Option<Left>,
 }
 
-#[derive(Default)]
-pub struct Desk(Mutex<Queue>);
-
-#[derive(Default)]
-struct Queue {
-    waiting: VecDeque<Waiting>,
-    /// Somebody is at work on what came before.
-    busy: bool,
-}
+#[derive(Clone, Default)]
+pub struct Desk(Batches<Waiting>);
 
 struct Waiting {
     ask: Ask,
@@ -109,7 +102,9 @@ pub async fn ask(state: &AppState, ask: Ask, entry: Entry) -> Result<(Answer, En
             again,
             told,
         };
-        state.desk.add(state, waiting);
+        let at_work = state.clone();
+        let work = move |batch| serve(at_work.clone(), batch);
+        state.desk.0.add(waiting, BATCH, work);
         match answer.await.map_err(|_| Code::Unavailable)? {
             Told::Answer(answer, entry) => return Ok((answer, entry)),
             Told::LapsedFirst(asked, its) => {
@@ -127,61 +122,22 @@ fn unavailable(error: impl std::fmt::Display) -> Code {
     Code::Unavailable
 }
 
-impl Desk {
-    fn add(&self, state: &AppState, waiting: Waiting) {
-        let mut queue = self.queue();
-        queue.waiting.push_back(waiting);
-        if !mem::replace(&mut queue.busy, true) {
-            tokio::spawn(work(state.clone()));
-        }
-    }
-
-    /// The next batch, or none, and then nobody is at work any more. Calls under one idempotency key come one after another.
-    fn next(&self) -> Vec<Waiting> {
-        let mut queue = self.queue();
+/// Decides on a batch; on calls under one idempotency key one after another.
+async fn serve(state: AppState, mut batch: Vec<Waiting>) {
+    while !batch.is_empty() {
         let mut repeats = HashSet::new();
-        let (mut batch, mut later) = (Vec::new(), VecDeque::new());
-        while batch.len() < BATCH
-            && let Some(waiting) = queue.waiting.pop_front()
-        {
-            let ask = &waiting.ask;
+        let (now, later) = batch.into_iter().partition(|Waiting { ask, .. }| {
             let repeat = ask.idempotency_key.as_ref();
-            if repeat.is_none_or(|repeat| repeats.insert((ask.key.id, repeat.clone()))) {
-                batch.push(waiting);
-            } else {
-                later.push_back(waiting);
-            }
-        }
-        later.append(&mut queue.waiting);
-        queue.waiting = later;
-        queue.busy = !batch.is_empty();
-        batch
-    }
-
-    fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+            repeat.is_none_or(|repeat| repeats.insert((ask.key.id, repeat.clone())))
+        });
+        serve_round(&state, now).await;
+        batch = later;
     }
 }
 
-async fn work(state: AppState) {
-    loop {
-        // Whoever is about to ask comes with this batch.
-        tokio::task::yield_now().await;
-        let batch = state.desk.next();
-        if batch.is_empty() {
-            return;
-        }
-        // A task of its own: those who wait are told, and the next have their turn, even if it panics.
-        let done = tokio::spawn(serve(state.clone(), batch)).await;
-        if let Err(error) = done {
-            unavailable(error);
-        }
-    }
-}
-
-/// Decides on a batch and says what came of it. Those who hear nothing are told that it is not known.
-async fn serve(state: AppState, batch: Vec<Waiting>) {
-    let answers = match decide(&state, &batch).await {
+/// Says what came of each. Those who hear nothing are told that it is not known.
+async fn serve_round(state: &AppState, batch: Vec<Waiting>) {
+    let answers = match decide(state, &batch).await {
         Ok(answers) => answers,
         Err(error) => {
             unavailable(error);
@@ -200,7 +156,7 @@ async fn serve(state: AppState, batch: Vec<Waiting>) {
             Some(answer) => {
                 match &answer {
                     Answer::Reserved(reserved) if ask.door != Door::Verify => {
-                        entry.holds(&state, Held::of(&reserved.id), &ask.amount);
+                        entry.holds(state, Held::of(&reserved.id), &ask.amount);
                     }
                     Answer::Reserved(_) | Answer::Refused(_) => entry.is_written(),
                     Answer::TooFast(_) | Answer::Conflict => {}

@@ -176,7 +176,7 @@ async fn settle(
     row: RequestRow,
     place: Option<Place>,
 ) -> Result<(), DbError> {
-    let settled = held.settle(&state, outcome, &row).await;
+    let settled = held.settle(&state, outcome, row.clone()).await;
     if let Err(error) = &settled {
         tracing::error!(%error, "an amount cannot be settled; it stays counted");
         if let Some(place) = place {

@@ -18,7 +18,7 @@ use crate::{
     keys::{
         allow::{AllowList, Guard},
         ops::sealed_place,
-        store,
+        store::{self, JudgedRow},
         terms::Limits,
         types::KeyState,
     },
@@ -109,11 +109,26 @@ impl Cached for KeyRecord {
     async fn load(
         loader: &Loader,
         reader: &mut Reader,
-        secret: SecretHash,
-    ) -> Result<Option<Self>, DbError> {
-        let row = store::find_for_verify(reader, secret).await?;
-        let Some(row) = row else { return Ok(None) };
-        let profile = &loader.profile;
+        secrets: &[SecretHash],
+    ) -> Result<Vec<(SecretHash, Self)>, DbError> {
+        let mut found = Vec::new();
+        for row in store::to_judge(reader, secrets).await? {
+            let secret = SecretHash::try_from(row.secret_hash.as_slice()).ok();
+            if let (Some(secret), Some(record)) = (secret, loader.record(reader, row).await?) {
+                found.push((secret, record));
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl Loader {
+    async fn record(
+        &self,
+        reader: &mut Reader,
+        row: JudgedRow,
+    ) -> Result<Option<KeyRecord>, DbError> {
+        let profile = &self.profile;
         // A word that this version does not know lets nothing through.
         let state = KeyState::parse(&row.state).unwrap_or(KeyState::Revoked);
         let account = plans::store::in_force(reader, &row.workspace_id)
@@ -131,13 +146,13 @@ impl Cached for KeyRecord {
             return Ok(None);
         };
         let mut rates = profile.limit_counts.rates(
-            &loader.limits,
+            &self.limits,
             workspace_id,
             own.map(Pace::of),
             account.map(Pace::of),
         );
         if let Some(tier) = account {
-            rates.quota = loader.monthly(reader, &row.workspace_id, tier).await?;
+            rates.quota = self.monthly(reader, &row.workspace_id, tier).await?;
         }
         // Limits that cannot be read let no amount through.
         let limits: Limits = serde_json::from_str(&row.limits).unwrap_or(Limits {
@@ -145,7 +160,7 @@ impl Cached for KeyRecord {
             ..Limits::default()
         });
         let verifier = Verifier::from_row(
-            &loader.sealer,
+            &self.sealer,
             &sealed_place(&row.secret_id),
             row.sealed.as_deref(),
             row.verifying_key.as_deref(),
@@ -164,21 +179,21 @@ impl Cached for KeyRecord {
                 verifier,
             })
         });
-        let bucket = rates.key.map(|_| loader.limits.bucket(id));
+        let bucket = rates.key.map(|_| self.limits.bucket(id));
         let alike = Alike {
             workspace_suspended: row.suspended_at.is_some(),
-            workspace_id: loader.text(&row.workspace_id),
-            environment: loader.text(&row.environment),
+            workspace_id: self.text(&row.workspace_id),
+            environment: self.text(&row.environment),
             // Scopes that cannot be read grant nothing.
-            scopes: loader.scopes.get(row.scopes.as_str().into(), || {
+            scopes: self.scopes.get(row.scopes.as_str().into(), || {
                 serde_json::from_str::<Vec<String>>(&row.scopes)
                     .unwrap_or_default()
                     .into()
             }),
-            guard: loader.guard(&row.allow),
+            guard: self.guard(&row.allow),
             rates,
         };
-        Ok(Some(Self {
+        Ok(Some(KeyRecord {
             id,
             secret_id,
             secret_ends_at: row.secret_ends_at.unwrap_or(NEVER),
@@ -187,7 +202,7 @@ impl Cached for KeyRecord {
             disabled: state == KeyState::Disabled,
             revoked: state.has_ended() && state != KeyState::Expired,
             label: row.label.into(),
-            alike: loader.alike(alike),
+            alike: self.alike(alike),
             bucket,
             rare,
         }))

@@ -407,11 +407,14 @@ async fn a_fill_that_began_before_a_change_is_not_kept() {
         async fn load(
             loader: &Loader,
             reader: &mut Reader,
-            secret: SecretHash,
-        ) -> Result<Option<Self>, DbError> {
-            let record = KeyRecord::load(loader, reader, secret).await?;
-            CACHE.get().expect("set").evict(&[secret]);
-            Ok(record.map(Slow))
+            secrets: &[SecretHash],
+        ) -> Result<Vec<(SecretHash, Self)>, DbError> {
+            let records = KeyRecord::load(loader, reader, secrets).await?;
+            CACHE.get().expect("set").evict(secrets);
+            Ok(records
+                .into_iter()
+                .map(|(secret, record)| (secret, Slow(record)))
+                .collect())
         }
     }
 

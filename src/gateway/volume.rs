@@ -31,9 +31,10 @@ use crate::{
         error::AppError,
         state::AppState,
     },
-    usage::buffer::{self, RequestRow},
+    usage::buffer::{Buffer, RequestRow},
 };
 use sha2::{Digest, Sha256};
+use tokio::sync::oneshot;
 
 /// How long a resource server has to say what became of what it reserved.
 pub const LAPSE: Millis = 15 * MINUTE;
@@ -46,6 +47,8 @@ const ANSWERED: Millis = HOUR;
 /// How long what is settled is kept, and with it what was moved on its day: a month and its close. Until then whoever settles
 /// late or twice hears what became of it. The log needs neither; repeats and giving back need far less.
 const KEPT: Millis = 35 * DAY;
+/// Requests that are settled in one transaction at most.
+const ENDED: usize = 200;
 /// Reservations looked at in one go; the rest follow in the next.
 const BATCH: i64 = 200;
 
@@ -160,18 +163,79 @@ impl Held {
         self,
         state: &AppState,
         outcome: Outcome,
-        row: &RequestRow,
+        row: RequestRow,
     ) -> Result<(), DbError> {
-        let now = state.clock.now();
-        let mut tx = state.db.begin().await?;
-        if outcome.is_spent() {
-            store::set_committed(&mut tx, &self.0, now).await?;
-        } else {
-            store::let_go(&mut tx, &self.0, now).await?;
-        }
-        buffer::write(&mut tx, std::slice::from_ref(row)).await?;
-        tx.commit().await
+        let (told, done) = oneshot::channel();
+        let ended = Ended {
+            id: self.0,
+            outcome,
+            row,
+            told,
+        };
+        let at_work = state.clone();
+        let work = move |batch| settle_all(at_work.clone(), batch);
+        state.ended.add(ended, ENDED, work);
+        let lost = || sqlx::Error::Protocol("the amounts cannot be settled".to_owned());
+        done.await.map_err(|_| DbError::Other(lost()))
     }
+}
+
+/// A request that moved an amount and has ended, and how it hears that this is durable.
+pub struct Ended {
+    id: String,
+    outcome: Outcome,
+    row: RequestRow,
+    told: oneshot::Sender<()>,
+}
+
+async fn settle_all(state: AppState, batch: Vec<Ended>) {
+    let (mut spent, mut free, mut rows, mut told) = (vec![], vec![], vec![], vec![]);
+    for ended in batch {
+        let ids = if ended.outcome.is_spent() {
+            &mut spent
+        } else {
+            &mut free
+        };
+        ids.push(ended.id);
+        rows.push(ended.row);
+        told.push(ended.told);
+    }
+    match settle_in_one(&state, spent, free, rows).await {
+        Ok(()) => told.into_iter().for_each(|told| {
+            // Who does not listen has gone.
+            let _ = told.send(());
+        }),
+        // Whoever waits hears nothing, and says so.
+        Err(error) => tracing::error!(%error, "amounts cannot be settled"),
+    }
+}
+
+async fn settle_in_one(
+    state: &AppState,
+    spent: Vec<String>,
+    free: Vec<String>,
+    rows: Vec<RequestRow>,
+) -> Result<(), DbError> {
+    let now = state.clock.now();
+    let mut tx = state.db.begin().await?;
+    let mut all = [spent.as_slice(), free.as_slice()].concat();
+    all.sort_unstable();
+    store::lock(&mut tx, &all).await?;
+    store::set_committed(&mut tx, &spent, now).await?;
+    let mut back = Vec::new();
+    for id in &free {
+        back.extend(store::let_go(&mut tx, id, now).await?);
+    }
+    back.sort_unstable_by(|a, b| a.volume().cmp(&b.volume()));
+    for reservation in &back {
+        store::give_back(&mut tx, reservation).await?;
+    }
+    let owed = Buffer::write(&mut tx, rows).await?;
+    tx.commit().await?;
+    if let Some(owed) = owed {
+        state.usage.owes(owed);
+    }
+    Ok(())
 }
 
 /// Four fifths of a day's limit, from where its people are told.

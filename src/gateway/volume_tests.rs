@@ -1,6 +1,7 @@
 //! Amounts through the routers: never more than a limit, whoever races, crashes or waits, and nothing lost.
 
 use std::{
+    collections::HashSet,
     mem,
     sync::Arc,
     time::{Duration, Instant},
@@ -10,6 +11,7 @@ use axum::{
     body::Body,
     http::{Request, StatusCode},
 };
+use futures_util::future::join_all;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -300,11 +302,108 @@ on_both_engines! {
             assert!(tries < 100, "rows behind are not written");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+        usage::buffer::catch_up(&wallet.app.state.db).await.expect("counted");
         let mut reader = wallet.app.state.db.read().await.expect("a connection");
         let (rows,): (i64,) = crate::fetch_one!(&mut reader, (i64,), "select count(*) from requests").expect("counted");
         let (counted,): (i64,) = crate::fetch_one!(
             &mut reader, (i64,), "select cast(sum(requests) as bigint) from usage_hours").expect("counted");
         assert_eq!(rows, counted);
+    }
+
+    async fn those_who_ask_at_once_get_what_one_after_another_would(test: TestDb) {
+        let wallet = wallet(test).await;
+        let (small, of_small) = wallet.key(Some(50), Some(100)).await;
+        let (large, of_large) = wallet.key(None, Some(1_000_000)).await;
+        let codes = join_all((0..60).map(async |i| {
+            let (key, value) = match i % 3 {
+                0 => (&of_small, 30),
+                1 => (&of_small, 60),
+                _ => (&of_large, i),
+            };
+            let code = wallet.ask(key, value).await["code"].as_str().expect("a code").to_owned();
+            (i % 3, code)
+        }))
+        .await;
+        let count = |asked: i64, code: &str| codes.iter().filter(|one| **one == (asked, code.to_owned())).count();
+        assert_eq!((count(0, "VALID"), count(0, "DAILY_VOLUME_EXCEEDED")), (3, 17));
+        assert_eq!(count(1, "TRANSACTION_LIMIT_EXCEEDED"), 20);
+        assert_eq!(count(2, "VALID"), 20);
+        assert_eq!(wallet.spent(&small).await, 90);
+        assert_eq!(wallet.spent(&large).await, (0..60).filter(|i| i % 3 == 2).sum::<i64>());
+
+        let mut reader = wallet.app.state.db.read().await.expect("a connection");
+        let logged: Vec<(String, i64, i64)> = crate::fetch_all!(
+            &mut reader,
+            (String, i64, i64),
+            "select code, count(*), count(reservation_id) from requests group by code order by code"
+        )
+        .expect("read");
+        let expected = [("DAILY_VOLUME_EXCEEDED", 17, 0), ("TRANSACTION_LIMIT_EXCEEDED", 20, 0), ("VALID", 23, 23)];
+        assert_eq!(logged, expected.map(|(code, rows, moved)| (code.to_owned(), rows, moved)));
+        usage::buffer::catch_up(&wallet.app.state.db).await.expect("counted");
+        let (counted,): (i64,) = crate::fetch_one!(
+            &mut reader, (i64,), "select cast(sum(requests) as bigint) from usage_hours").expect("counted");
+        assert_eq!(counted, 60);
+    }
+
+    async fn those_who_send_one_call_at_once_share_a_reservation(test: TestDb) {
+        let wallet = wallet(test).await;
+        let (id, key) = wallet.key(None, Some(1000)).await;
+        let answers = join_all((0..24).map(async |i| {
+            let (value, call) = if i % 8 == 7 { (60, "one") } else { (40, ["one", "other"][i % 2]) };
+            let question = json!({ "key": key, "amount": { "value": value, "currency": "USD" }, "idempotency_key": call });
+            let reply = wallet.app.verify(&wallet.token, question).await;
+            (reply.status, reply.json()["reservation"]["id"].as_str().map(str::to_owned))
+        }))
+        .await;
+        let reservations: HashSet<&String> = answers.iter().filter_map(|(_, id)| id.as_ref()).collect();
+        assert_eq!(reservations.len(), 2);
+        assert_eq!(answers.iter().filter(|(status, _)| *status == StatusCode::CONFLICT).count(), 3);
+        assert_eq!(wallet.spent(&id).await, 80);
+    }
+
+    async fn what_the_gateway_let_through_is_settled_together_as_it_would_be_alone(test: TestDb) {
+        let wallet = wallet(test).await;
+        let (id, key) = wallet.key(None, Some(100_000)).await;
+        let outcomes = [Outcome::NotSent, Outcome::Answered(422), Outcome::Answered(200), Outcome::Lost];
+        let entries = join_all((0..40).map(|_| wallet.let_through(&key, 10))).await;
+        assert_eq!(wallet.spent(&id).await, 400);
+        let settled = entries.into_iter().zip(outcomes.into_iter().cycle());
+        let settled = settled.map(|(entry, outcome)| entry.settle(outcome, 200));
+        for settled in join_all(settled).await {
+            settled.expect("settled");
+        }
+        assert_eq!(wallet.spent(&id).await, 200);
+        let mut reader = wallet.app.state.db.read().await.expect("a connection");
+        let states: Vec<(String, i64)> = crate::fetch_all!(
+            &mut reader,
+            (String, i64),
+            "select r.state, count(*) from reservations r join requests q on q.reservation_id = r.id
+             group by r.state order by r.state"
+        )
+        .expect("read");
+        assert_eq!(states, [("committed".to_owned(), 20), ("released".to_owned(), 20)]);
+    }
+
+    async fn what_the_gateway_reserves_for_who_has_gone_is_given_back(test: TestDb) {
+        let wallet = wallet(test).await;
+        let (id, key) = wallet.key(None, Some(100_000)).await;
+        let mut gone = 0;
+        for i in 0..60 {
+            let asked = tokio::time::timeout(Duration::from_micros(i * 100), wallet.let_through(&key, 10));
+            match asked.await {
+                Ok(entry) => entry.settle(Outcome::NotSent, 499).await.expect("settled"),
+                Err(_) => gone += 1,
+            }
+        }
+        assert!(gone > 0, "none was given up");
+        for tries in 0.. {
+            if wallet.spent(&id).await == 0 {
+                break;
+            }
+            assert!(tries < 100, "it stays counted");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     async fn what_verify_reserves_is_committed_released_or_lapses(test: TestDb) {

@@ -11,7 +11,7 @@ use super::{
     types::{KeyState, KeyTab},
 };
 use crate::{
-    db::{DbError, Reader, SecretHash, Tx},
+    db::{Bulk, DbError, Reader, SecretHash, Tx},
     server::clock::{HOUR, Millis},
 };
 
@@ -474,6 +474,7 @@ pub async fn find_by_secret(
 /// known before it is found.
 #[derive(FromRow)]
 pub struct JudgedRow {
+    pub secret_hash: Vec<u8>,
     pub id: String,
     pub workspace_id: String,
     pub environment: String,
@@ -495,19 +496,22 @@ pub struct JudgedRow {
     pub verifying_key: Option<String>,
 }
 
-pub async fn find_for_verify(
+static JUDGED: Bulk = Bulk::new(
+    "with asked (secret_hash) as (values ",
+    1,
+    ") select s.secret_hash, k.id, k.workspace_id, k.environment, k.label, k.scopes, k.allow, k.meta, k.state, k.tier, k.limits,
+              k.expires_at, w.suspended_at, s.id as secret_id, s.ends_at as secret_ends_at, s.sealed, s.verifying_key
+       from asked cross join key_secrets s join api_keys k on k.id = s.key_id join workspaces w on w.id = k.workspace_id
+       where s.secret_hash = asked.secret_hash",
+);
+
+/// Those of the keys with these secrets that there are.
+pub async fn to_judge(
     reader: &mut Reader,
-    secret: SecretHash,
-) -> Result<Option<JudgedRow>, DbError> {
-    crate::fetch_optional!(
-        reader,
-        JudgedRow,
-        "select k.id, k.workspace_id, k.environment, k.label, k.scopes, k.allow, k.meta, k.state, k.tier, k.limits, k.expires_at,
-                w.suspended_at, s.id as secret_id, s.ends_at as secret_ends_at, s.sealed, s.verifying_key
-         from key_secrets s join api_keys k on k.id = s.key_id join workspaces w on w.id = k.workspace_id
-         where s.secret_hash = $1",
-        secret.to_vec()
-    )
+    secrets: &[SecretHash],
+) -> Result<Vec<JudgedRow>, DbError> {
+    crate::fetch_bulk!(reader, JudgedRow, JUDGED, secrets, |secret| secret
+        .as_slice())
 }
 
 /// The workspace of a key, for the command line, which acts in none.

@@ -3,6 +3,7 @@
 pub mod address;
 mod api;
 pub mod assets;
+pub mod batches;
 pub mod clock;
 pub mod config;
 pub mod error;

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     api::{self, Api},
+    batches::Batches,
     clock::{Clock, DAY, Millis, Rng},
     config::Config,
     listen,
@@ -27,6 +28,7 @@ use crate::{
     gateway::{
         self,
         cache::SecretCache,
+        desk::Desk,
         limit::{self, Limiter},
         loader::Loader,
         nonce::Nonces,
@@ -139,7 +141,8 @@ pub async fn open(config: Config, migrate: Migrate) -> Result<Opened, StartError
         passkeys: passkeys::relying_party(&config, &profile),
         keys: SecretCache::new(&db, loader),
         limits,
-        desk: Arc::default(),
+        desk: Desk::default(),
+        ended: Batches::default(),
         proxy,
         nonces: Arc::new(nonces),
         tokens: SecretCache::new(&db, ()),

@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 use webauthn_rs::prelude::Webauthn;
 
 use super::{
+    batches::Batches,
     clock::{Clock, Rng},
     config::Config,
     secrets::{Peppers, Sealer},
@@ -16,7 +17,7 @@ use crate::{
     db::Db,
     gateway::{
         cache::SecretCache, desk::Desk, judge::KeyRecord, limit::Limiter, nonce::Nonces,
-        proxy::Proxy, sandbox::Sandbox,
+        proxy::Proxy, sandbox::Sandbox, volume::Ended,
     },
     profiles::Profile,
     usage::buffer::Buffer,
@@ -39,7 +40,9 @@ pub struct Shared {
     pub hasher: Hasher,
     pub keys: SecretCache<KeyRecord>,
     pub limits: Limiter,
-    pub desk: Arc<Desk>,
+    pub desk: Desk,
+    /// Requests whose amounts are to be settled.
+    pub ended: Batches<Ended>,
     pub proxy: Proxy,
     /// Where it is remembered which nonces were used.
     pub nonces: Arc<Nonces>,
@@ -88,7 +91,8 @@ impl AppState {
     fn with(&self, change: impl FnOnce(&mut Shared)) -> Self {
         let mut shared = (*self.0).clone();
         // Whoever is at work there works for one of the two.
-        shared.desk = Arc::default();
+        shared.desk = Desk::default();
+        shared.ended = Batches::default();
         change(&mut shared);
         Self::new(shared)
     }

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     api::Api,
+    batches::Batches,
     clock::{Clock, Rng, SECOND},
     config::{Config, Settings},
     listen, portal,
@@ -37,8 +38,8 @@ use crate::{
     admin, audit,
     db::testing::TestDb,
     gateway::{
-        cache::SecretCache, judge::VALID, limit::Limiter, loader::Loader, nonce::Nonces,
-        proxy::Proxy, routes::Gateway, sandbox::Sandbox, upstream::Upstreams,
+        cache::SecretCache, desk::Desk, judge::VALID, limit::Limiter, loader::Loader,
+        nonce::Nonces, proxy::Proxy, routes::Gateway, sandbox::Sandbox, upstream::Upstreams,
     },
     keys::policy::{self, NewKey, Wanted},
     mail::{self, Letter},
@@ -142,7 +143,8 @@ impl TestApp {
             config,
             keys: SecretCache::new(&db, loader),
             limits,
-            desk: Arc::default(),
+            desk: Desk::default(),
+            ended: Batches::default(),
             proxy: Proxy::new(None).expect("no certificates needed"),
             nonces: Arc::new(nonces),
             tokens: SecretCache::new(&db, ()),

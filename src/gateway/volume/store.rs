@@ -28,6 +28,13 @@ pub struct Reservation {
     pub state: String,
 }
 
+impl Reservation {
+    /// What it counts in, as that is locked everywhere.
+    pub fn volume(&self) -> (&str, &str, i64) {
+        (&self.key_id, &self.currency, self.day)
+    }
+}
+
 /// What is kept under an idempotency key at a door and still counts.
 #[derive(FromRow)]
 pub struct Standing {
@@ -226,18 +233,34 @@ pub async fn insert(
     Ok(())
 }
 
-pub async fn set_committed(tx: &mut Tx, id: &str, now: Millis) -> Result<(), DbError> {
-    crate::execute!(
-        tx,
-        "update reservations set state = 'committed', settled_at = $2 where id = $1 and state = 'reserved'",
-        id,
-        now
-    )?;
+static LOCK: Bulk = Bulk::new(
+    "select id from reservations where id in (values ",
+    1,
+    ") order by id for update",
+);
+
+/// Keeps others from these reservations, which come in order, until the transaction ends.
+pub async fn lock(tx: &mut Tx, ids: &[String]) -> Result<(), DbError> {
+    if tx.has_rivals() {
+        crate::execute_bulk!(tx, LOCK, ids, |id| id.as_str());
+    }
     Ok(())
 }
 
-/// One request under it moved nothing; the last one gives it back.
-pub async fn let_go(tx: &mut Tx, id: &str, now: Millis) -> Result<(), DbError> {
+static COMMIT: Bulk = Bulk::new(
+    "with ended (id, at) as (values ",
+    2,
+    ") update reservations set state = 'committed', settled_at = ended.at from ended
+       where reservations.id = ended.id and reservations.state = 'reserved'",
+);
+
+pub async fn set_committed(tx: &mut Tx, ids: &[String], now: Millis) -> Result<(), DbError> {
+    crate::execute_bulk!(tx, COMMIT, ids, |id| id.as_str(), now);
+    Ok(())
+}
+
+/// One request under it moved nothing. If it was the last, the reservation is given back, and is given.
+pub async fn let_go(tx: &mut Tx, id: &str, now: Millis) -> Result<Option<Reservation>, DbError> {
     let row: Option<Reservation> = crate::fetch_optional!(
         tx,
         Reservation,
@@ -249,10 +272,7 @@ pub async fn let_go(tx: &mut Tx, id: &str, now: Millis) -> Result<(), DbError> {
         id,
         now
     )?;
-    match row {
-        Some(row) if row.state != RESERVED => give_back(tx, &row).await,
-        _ => Ok(()),
-    }
+    Ok(row.filter(|row| row.state != RESERVED))
 }
 
 pub async fn set_released(
