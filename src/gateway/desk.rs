@@ -5,7 +5,7 @@
 //! takes nothing. All is durable before any of them hears of it; if it cannot be made so, none of it was done.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -295,19 +295,18 @@ impl<'a> Sitting<'a> {
         let since = self.now - REPEATED;
         let mut standing = store::find_repeated(&mut self.tx, &repeats).await?;
         standing.retain(|one| one.created_at > since);
-        // The latest first, of each call; then as rows are locked everywhere.
-        standing.sort_unstable_by(|a, b| (b.created_at, &b.id).cmp(&(a.created_at, &a.id)));
-        let mut found = BTreeMap::new();
+        standing.sort_unstable_by(|a, b| (a.created_at, &a.id).cmp(&(b.created_at, &b.id)));
+        let mut latest = HashMap::new();
         for one in standing {
-            let call = repeats.iter().position(|repeat| one.is_of(repeat));
-            if let Some(call) = call
-                && !found.values().any(|(other, _)| *other == call)
-            {
-                found.insert(one.id.clone(), (call, one));
+            if let Some(call) = repeats.iter().position(|repeat| one.is_of(repeat)) {
+                latest.insert(places[call], one);
             }
         }
-        for (id, (call, standing)) in found {
-            let (at, ask) = (places[call], &self.batch[places[call]].ask);
+        // As rows are locked everywhere.
+        let mut found: Vec<_> = latest.into_iter().collect();
+        found.sort_unstable_by(|(_, a), (_, b)| a.id.cmp(&b.id));
+        for (at, standing) in found {
+            let (ask, id) = (&self.batch[at].ask, standing.id.clone());
             if standing.is_due(self.now) {
                 self.later.insert(at);
             } else if standing.asked != ask.asked {
@@ -358,15 +357,7 @@ impl<'a> Sitting<'a> {
             if let Some(key) = first
                 && group.comes_near(key.limits())
             {
-                volume::tell(
-                    &mut self.tx,
-                    self.state,
-                    key,
-                    currency,
-                    Reach::Near,
-                    self.now,
-                )
-                .await?;
+                self.tell(key, currency, Reach::Near).await?;
             }
             if group.added > 0 {
                 added.insert((key_id.as_str(), currency.as_str()), group.added);
@@ -392,34 +383,27 @@ impl<'a> Sitting<'a> {
         }
         let is_reached = group.over.iter().any(|at| !self.later.contains(at));
         if is_reached && group.volume.reached_at.is_none() {
-            let currency = &group.volume.currency;
-            volume::tell(
-                &mut self.tx,
-                self.state,
-                key,
-                currency,
-                Reach::Reached,
-                self.now,
-            )
-            .await?;
+            self.tell(key, &group.volume.currency, Reach::Reached)
+                .await?;
         }
         Ok(())
+    }
+
+    async fn tell(
+        &mut self,
+        key: &KeyRecord,
+        currency: &str,
+        reach: Reach,
+    ) -> Result<(), AppError> {
+        volume::tell(&mut self.tx, self.state, key, currency, reach, self.now).await
     }
 
     /// The reservations, and the rows of those calls whose end is known with them.
     async fn write(&mut self) -> Result<Option<Owed>, AppError> {
         let mut reservations = Vec::with_capacity(self.made.len());
         let mut rows = Vec::with_capacity(self.batch.len());
-        for (
-            at,
-            Waiting {
-                ask,
-                entry,
-                request_id,
-                ..
-            },
-        ) in self.batch.iter().enumerate()
-        {
+        for (at, waiting) in self.batch.iter().enumerate() {
+            let Waiting { ask, entry, .. } = waiting;
             match &self.answers[at] {
                 Some(Answer::Reserved(Reserved { id, lapses_at, .. })) => {
                     if self.made.contains(&at) {
@@ -430,7 +414,7 @@ impl<'a> Sitting<'a> {
                             idempotency_key: ask.idempotency_key.as_deref(),
                             asked: &ask.asked,
                             door: ask.door,
-                            request_id,
+                            request_id: &waiting.request_id,
                             lapses_at: *lapses_at,
                         });
                     }
@@ -445,13 +429,8 @@ impl<'a> Sitting<'a> {
                 Some(Answer::TooFast(_) | Answer::Conflict) | None => {}
             }
         }
-        store::insert(
-            &mut self.tx,
-            &reservations,
-            volume::day_of(self.now),
-            self.now,
-        )
-        .await?;
+        let day = volume::day_of(self.now);
+        store::insert(&mut self.tx, &reservations, day, self.now).await?;
         Ok(Buffer::write(&mut self.tx, rows).await?)
     }
 
