@@ -1,4 +1,4 @@
-//! Forward-auth through the api's router, and behind the real nginx and Caddy.
+//! Forward-auth through the api's router, and behind the real nginx, Caddy, Traefik and Envoy.
 
 use std::{net::SocketAddr, path::Path, process::Stdio, time::Duration};
 
@@ -232,32 +232,39 @@ struct Front {
     _folder: tempfile::TempDir,
 }
 
+/// A proxy as it is documented: its program, with what arguments, and its configuration, in which `PORT`, `API` and `UPSTREAM`
+/// are filled in.
+struct Documented {
+    program: &'static str,
+    arguments: &'static [&'static str],
+    /// The name of the file, and its text.
+    config: (&'static str, String),
+}
+
 impl Front {
-    /// Starts the program with its configuration, in which `PORT`, `API` and `UPSTREAM` are filled in, and waits until it
-    /// listens.
-    async fn start(
-        program: &str,
-        arguments: &[&str],
-        config: &str,
-        api: SocketAddr,
-        server: SocketAddr,
-    ) -> Self {
+    /// Starts the program and waits until it listens.
+    async fn start(documented: &Documented, api: SocketAddr, server: SocketAddr) -> Self {
         let free = TcpListener::bind("127.0.0.1:0").await.expect("bound");
         let at = free.local_addr().expect("an address");
         drop(free);
         let folder = tempfile::tempdir().expect("a folder");
-        let config = config
-            .replace("PORT", &at.port().to_string())
-            .replace("API", &api.to_string())
-            .replace("UPSTREAM", &server.to_string());
-        std::fs::write(folder.path().join("config"), config).expect("written");
+        let filled = |text: &str| {
+            text.replace("UPSTREAM_PORT", &server.port().to_string())
+                .replace("API_PORT", &api.port().to_string())
+                .replace("PORT", &at.port().to_string())
+                .replace("API", &api.to_string())
+                .replace("UPSTREAM", &server.to_string())
+        };
+        let (name, config) = &documented.config;
+        std::fs::write(folder.path().join(name), filled(config)).expect("written");
         let log = std::fs::File::create(folder.path().join("log")).expect("created");
+        let program = documented.program;
         let mut process = Command::new(find(program))
-            .args(arguments)
+            .args(documented.arguments.iter().map(|argument| filled(argument)))
             .current_dir(folder.path())
             .env("HOME", folder.path())
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(log.try_clone().expect("a file"))
             .stderr(log)
             .kill_on_drop(true)
             .spawn()
@@ -269,19 +276,23 @@ impl Front {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        Self {
+        let front = Self {
             at,
             _process: process,
             _folder: folder,
+        };
+        // Some listen before they have read what they do for whom.
+        while front.send("/", "").await.0 == 404 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
+        front
     }
 
-    async fn get(&self, path: &str, key: &str) -> (u16, String) {
+    /// Gets a path with these lines in its head, and gives the status and all that was answered.
+    async fn send(&self, path: &str, head: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(self.at).await.expect("connected");
         let head = format!(
-            "GET {path} HTTP/1.1\r\nHost: api.example.com\r\nConnection: close\r\nX-RevKeen-Key: {key}\r\n\
-             X-Latchkey-Key-Id: key_of_another\r\nX-Original-URI: /v2/customers\r\nX-Original-Method: GET\r\n\
-             X-Forwarded-Uri: /v2/customers\r\nX-Forwarded-Method: GET\r\n\r\n"
+            "GET {path} HTTP/1.1\r\nHost: api.example.com\r\nConnection: close\r\n{head}\r\n"
         );
         stream.write_all(head.as_bytes()).await.expect("sent");
         let mut reply = String::new();
@@ -292,20 +303,33 @@ impl Front {
             .and_then(|status| status.parse().ok());
         (status.unwrap_or_default(), reply)
     }
+
+    /// The same with a key, and with all that a caller might say in the proxy's name.
+    async fn get(&self, path: &str, key: &str) -> (u16, String) {
+        let head = format!(
+            "X-RevKeen-Key: {key}\r\nX-Latchkey-Key-Id: key_of_another\r\nX-Original-URI: /v2/customers\r\n\
+             X-Original-Method: GET\r\nX-Forwarded-Uri: /v2/customers\r\nX-Forwarded-Method: GET\r\n"
+        );
+        self.send(path, &head).await
+    }
 }
 
-/// Where the program is; Debian keeps servers where not everybody's `PATH` leads.
+/// Where the program is; Debian keeps servers where not everybody's `PATH` leads, and some come as packages for Python.
 fn find(program: &str) -> String {
+    let python = std::env::var("LATCHKEY_TEST_PYTHON").unwrap_or_default();
+    let beside = Path::new(&python).parent().unwrap_or(Path::new(""));
     ["/usr/sbin", "/usr/bin", "/usr/local/bin", "/usr/local/sbin"]
         .iter()
-        .map(|folder| format!("{folder}/{program}"))
+        .map(Path::new)
+        .chain([beside])
+        .map(|folder| folder.join(program).to_string_lossy().into_owned())
         .find(|path| Path::new(path).exists())
         .unwrap_or_else(|| panic!("{program} is missing: `.ci/tools test` installs it"))
 }
 
 /// Behind this program requests pass, or are refused with these statuses: a key that is unknown, a call that it may not
 /// make, and one too many.
-async fn tried(program: &str, arguments: &[&str], config: &str, refused: [u16; 3]) {
+async fn tried(documented: &Documented, refused: [u16; 3]) {
     let app = app().await;
     let workspace = app.workspace("Acme").await;
     let mut key = app.wanted("sandbox", "POS", &["customers:read"]);
@@ -315,10 +339,7 @@ async fn tried(program: &str, arguments: &[&str], config: &str, refused: [u16; 3
         .await
         .expect("made");
     let key = created.secret.expect("it is no pair").expose().to_owned();
-    // It says what it was told, so that it can be seen.
-    let echo = |request: Request| async move { format!("{:?}", request.headers()).into_response() };
-    let server = serve(Router::new().fallback(echo), Limits::default()).await;
-    let front = Front::start(program, arguments, config, app.listen_api().await, server).await;
+    let front = Front::start(documented, app.listen_api().await, echo().await).await;
 
     let (status, reply) = front.get("/v2/customers?a=b", &key).await;
     assert_eq!(status, 200, "{reply}");
@@ -344,12 +365,49 @@ async fn tried(program: &str, arguments: &[&str], config: &str, refused: [u16; 3
     assert_eq!(status, too_many, "{reply}");
 }
 
-/// The block of the README that begins with this line, as it is documented.
-fn documented(first: &str) -> String {
-    let readme = include_str!("../../../README.md");
-    let (_, block) = readme
-        .split_once(&format!("```{first}\n"))
-        .unwrap_or_else(|| panic!("no block {first} in the README"));
+/// A server that says what it was told, so that it can be seen.
+async fn echo() -> SocketAddr {
+    let echo = |request: Request| async move { format!("{:?}", request.headers()).into_response() };
+    serve(Router::new().fallback(echo), Limits::default()).await
+}
+
+/// Behind this program a request that is signed passes once, as it was signed and not otherwise.
+async fn signed(documented: &Documented) {
+    let profile = Profile::load("dual-mode").expect("it loads");
+    let app = TestApp::start_as(testing::database(Engine::Sqlite).await, profile)
+        .await
+        .behind("sandbox", Duration::from_secs(1), &["127.0.0.1/32"]);
+    let workspace = app.workspace("Acme").await;
+    let pair = Pair::private(&app, &workspace, "Private").await;
+    let front = Front::start(documented, app.listen_api().await, echo().await).await;
+    let sent = pair.sign(Sent::get(), "a", app.clock.now());
+    let head: String = sent
+        .headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {}\r\n", value.to_str().expect("text")))
+        .collect();
+    let (status, reply) = front.send("/v1/transactions?a=1&b=3", &head).await;
+    assert_eq!(status, 401, "{reply}");
+    let (status, reply) = front.send("/v1/transactions?a=1&b=2", &head).await;
+    assert_eq!(status, 200, "{reply}");
+    assert!(
+        reply.contains(&format!("\"x-latchkey-key-id\": \"{}\"", pair.id)),
+        "{reply}"
+    );
+    let (status, reply) = front.send("/v1/transactions?a=1&b=2", &head).await;
+    assert_eq!(status, 401, "{reply}");
+}
+
+/// The README's only block in this language, as it is documented.
+fn documented(language: &str) -> String {
+    block(include_str!("../../../README.md"), language)
+}
+
+/// The first block in this language.
+fn block(text: &str, language: &str) -> String {
+    let (_, block) = text
+        .split_once(&format!("```{language}\n"))
+        .unwrap_or_else(|| panic!("no block in {language}"));
     block.split("```").next().unwrap_or_default().to_owned()
 }
 
@@ -369,14 +427,14 @@ async fn the_documented_nginx_lets_pass_what_forward_auth_does() {
              {server}
          }}"
     );
+    let nginx = Documented {
+        program: "nginx",
+        arguments: &["-p", ".", "-c", "nginx.conf", "-e", "stderr"],
+        config: ("nginx.conf", config),
+    };
     // nginx hands on 401 and 403 alone.
-    tried(
-        "nginx",
-        &["-p", ".", "-c", "config", "-e", "stderr"],
-        &config,
-        [401, 403, 403],
-    )
-    .await;
+    tried(&nginx, [401, 403, 403]).await;
+    signed(&nginx).await;
 }
 
 #[tokio::test]
@@ -385,12 +443,107 @@ async fn the_documented_caddy_lets_pass_what_forward_auth_does() {
         .replace(":8080 {", "http://:PORT {\n\tbind 127.0.0.1")
         .replace("127.0.0.1:3100", "API")
         .replace("127.0.0.1:9000", "UPSTREAM");
-    let config = format!("{{\n\tadmin off\n\tauto_https off\n}}\n{site}");
-    tried(
-        "caddy",
-        &["run", "--config", "config", "--adapter", "caddyfile"],
-        &config,
-        [401, 403, 429],
+    let caddy = Documented {
+        program: "caddy",
+        arguments: &["run", "--config", "Caddyfile"],
+        config: (
+            "Caddyfile",
+            format!("{{\n\tadmin off\n\tauto_https off\n}}\n{site}"),
+        ),
+    };
+    tried(&caddy, [401, 403, 429]).await;
+    signed(&caddy).await;
+}
+
+#[tokio::test]
+async fn the_documented_traefik_lets_pass_what_forward_auth_does() {
+    let (_, after) = include_str!("../../../README.md")
+        .split_once("\nTraefik ")
+        .expect("it is documented");
+    let middlewares = block(after, "yaml").replace("127.0.0.1:3100", "API");
+    let traefik = Documented {
+        program: "traefik",
+        arguments: &[
+            "--entryPoints.web.address=127.0.0.1:PORT",
+            "--providers.file.filename=dynamic.yaml",
+            "--log.level=ERROR",
+        ],
+        config: (
+            "dynamic.yaml",
+            format!(
+                "{middlewares}
+  routers:
+    all: {{ rule: \"PathPrefix(`/`)\", middlewares: [latchkey, without-key], service: platform }}
+  services:
+    platform: {{ loadBalancer: {{ servers: [{{ url: \"http://UPSTREAM\" }}] }} }}
+"
+            ),
+        ),
+    };
+    tried(&traefik, [401, 403, 429]).await;
+    signed(&traefik).await;
+}
+
+#[tokio::test]
+async fn the_documented_envoy_lets_pass_what_forward_auth_does() {
+    let (_, after) = include_str!("../../../README.md")
+        .split_once("\nEnvoy ")
+        .expect("it is documented");
+    let filters = block(after, "yaml")
+        .replace("127.0.0.1:3100", "API")
+        .replace('\n', "\n          ");
+    let envoy = Documented {
+        program: "envoy",
+        arguments: &[
+            "--config-path",
+            "envoy.yaml",
+            "--log-level",
+            "error",
+            "--use-dynamic-base-id",
+            "--concurrency",
+            "1",
+        ],
+        config: ("envoy.yaml", envoy(&filters)),
+    };
+    tried(&envoy, [401, 403, 429]).await;
+    signed(&envoy).await;
+}
+
+/// A whole configuration around the filters that are documented.
+fn envoy(filters: &str) -> String {
+    let cluster = |name: &str, port: &str| {
+        format!(
+            "
+  - name: {name}
+    load_assignment:
+      cluster_name: {name}
+      endpoints: [{{ lb_endpoints: [{{ endpoint: {{ address: {{ socket_address: {{ address: 127.0.0.1, port_value: {port} }} }} }} }}] }}]"
+        )
+    };
+    let clusters = cluster("latchkey", "API_PORT") + &cluster("platform", "UPSTREAM_PORT");
+    format!(
+        "
+static_resources:
+  listeners:
+  - address: {{ socket_address: {{ address: 127.0.0.1, port_value: PORT }} }}
+    filter_chains:
+    - filters:
+      - name: envoy.filters.network.http_connection_manager
+        typed_config:
+          \"@type\": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: web
+          use_remote_address: true
+          route_config:
+            virtual_hosts:
+            - name: all
+              domains: [\"*\"]
+              request_headers_to_remove: [x-revkeen-key]
+              routes: [{{ match: {{ prefix: / }}, route: {{ cluster: platform }} }}]
+          http_filters:
+          {filters}
+          - name: envoy.filters.http.router
+            typed_config: {{ \"@type\": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router }}
+  clusters:{clusters}
+"
     )
-    .await;
 }
