@@ -6,7 +6,7 @@ use axum::{
     Router,
     body::Body,
     extract::Request,
-    http::{Method, StatusCode},
+    http::{HeaderName, HeaderValue, Method, StatusCode},
     response::IntoResponse,
 };
 use tokio::{
@@ -381,11 +381,10 @@ async fn signed(documented: &Documented) {
     let pair = Pair::private(&app, &workspace, "Private").await;
     let front = Front::start(documented, app.listen_api().await, echo().await).await;
     let sent = pair.sign(Sent::get(), "a", app.clock.now());
-    let head: String = sent
-        .headers
-        .iter()
-        .map(|(name, value)| format!("{name}: {}\r\n", value.to_str().expect("text")))
-        .collect();
+    let line = |(name, value): (&HeaderName, &HeaderValue)| {
+        format!("{name}: {}\r\n", value.to_str().expect("text"))
+    };
+    let head = sent.headers.iter().map(line).collect::<Vec<_>>().concat();
     let (status, reply) = front.send("/v1/transactions?a=1&b=3", &head).await;
     assert_eq!(status, 401, "{reply}");
     let (status, reply) = front.send("/v1/transactions?a=1&b=2", &head).await;
