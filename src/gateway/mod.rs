@@ -21,6 +21,8 @@ pub mod nonce;
 mod origin;
 mod original;
 #[cfg(test)]
+mod outage_tests;
+#[cfg(test)]
 mod pages_tests;
 pub mod proxy;
 #[cfg(test)]

@@ -43,14 +43,14 @@ use crate::{
     workspaces::Role,
 };
 
-struct Wallet {
-    app: TestApp,
-    workspace: String,
+pub struct Wallet {
+    pub app: TestApp,
+    pub workspace: String,
     token: String,
 }
 
 /// A wallet platform, whose keys are limited.
-async fn wallet(test: TestDb) -> Wallet {
+pub async fn wallet(test: TestDb) -> Wallet {
     let app = TestApp::start_as(test, Profile::load("universal-wallet").expect("it loads")).await;
     let workspace = app.workspace("Acme").await;
     let token = app.service_token().await;
@@ -62,7 +62,7 @@ async fn wallet(test: TestDb) -> Wallet {
 }
 
 impl Wallet {
-    async fn key(&self, max_amount: Option<i64>, max_daily: Option<i64>) -> (String, String) {
+    pub async fn key(&self, max_amount: Option<i64>, max_daily: Option<i64>) -> (String, String) {
         let label = self.app.state.rng.id("pos", self.app.clock.now());
         let mut wanted = self
             .app
@@ -82,7 +82,7 @@ impl Wallet {
         )
     }
 
-    async fn cash_in(&self, key: &str, body: &str) -> Reply {
+    pub async fn cash_in(&self, key: &str, body: &str) -> Reply {
         self.cash_in_again(key, body, None).await
     }
 
@@ -153,7 +153,7 @@ impl Wallet {
     }
 
     /// What the key has spoken for today.
-    async fn spent(&self, key_id: &str) -> i64 {
+    pub async fn spent(&self, key_id: &str) -> i64 {
         let mut reader = self.app.state.db.read().await.expect("a connection");
         volume::today(&mut reader, &self.workspace, key_id, self.app.clock.now())
             .await
@@ -163,7 +163,7 @@ impl Wallet {
     }
 }
 
-fn amount(value: i64) -> String {
+pub fn amount(value: i64) -> String {
     json!({ "amount": value, "currency": "USD" }).to_string()
 }
 
