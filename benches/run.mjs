@@ -375,16 +375,18 @@ const groups = {
       const made = (name, count) => installation(name, "profile", { good: ["--count", String(count), ...SCOPES, ...NETS] });
       // Both before there are requests of either, which a new installation does away with.
       const installations = { thousand: made("thousand", 1000), million: made("million", 1_000_000) };
-      const of = (name, count, warm) => {
+      const of = (name, count, warm, log, args) => {
         const installed = installations[name];
         const file = requests(name, () => secrets(installed).map((key) => forwardAuth(key)));
-        return row(`${count.toLocaleString("en").replaceAll(",", " ")} keys`, () => latchkey(installed), PORTS.api, file, { warm, keys: count });
+        return row(`${count.toLocaleString("en").replaceAll(",", " ")} keys, ${log} log`, () => latchkey(installed, { args }), PORTS.api, file, { warm, keys: count });
       };
-      return [of("thousand", 1000, 3), of("million", 1_000_000, 150)];
+      // Each key once before it is measured.
+      return [["with", []], ["without", ["--without-usage-log"]]].flatMap(([log, args]) => [of("thousand", 1000, 3, log, args), of("million", 1_000_000, 120, log, args)]);
     },
-    compare: "1 000 keys",
+    compare: "1 000 keys, with log",
     once: true,
-    after: ([few, many]) => `${Math.round((many.rss - few.rss) / (many.keys - few.keys))} bytes of memory for each further key.`,
+    // Without the log, whose rows take as much memory whatever the keys.
+    after: ([, , few, many]) => `${Math.round((many.rss - few.rss) / (many.keys - few.keys))} bytes of memory for each further key, and ${(many.rate / few.rate).toFixed(2)}× the requests, without the log.`,
   },
 };
 
