@@ -431,7 +431,6 @@ async function table(group) {
 /** Instructions a request, and of its parts, counted by valgrind: the same whatever else the machine does. */
 async function instructions() {
   const parts = {
-    "forward-auth, from the request to its answer (`forward_auth::handle`)": /gateway::forward_auth::handle/,
     "credential, from its text to its record (`door::recognise`)": /gateway::door::recognise/,
     "of that, the keyed hash (`Peppers::hashes`)": /secrets::hmac|Peppers::mac/,
     "judge (`judge::judge`)": /gateway::judge::judge$/,
