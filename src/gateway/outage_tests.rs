@@ -210,9 +210,9 @@ async fn with_the_database_cut_off_under_load_nothing_passes_that_may_not_and_al
 
     let (_, good) = wallet.key(None, None).await;
     let (budget, limited) = wallet.key(None, Some(1000)).await;
-    let (leaver, leaving) = wallet.key(None, None).await;
-    let (ender, ended) = wallet.key(None, None).await;
-    ops::revoke_at_console(&other, &ender)
+    let (leaving_id, leaving) = wallet.key(None, None).await;
+    let (gone_id, ended) = wallet.key(None, None).await;
+    ops::revoke_at_console(&other, &gone_id)
         .await
         .expect("revoked");
     let keys = Arc::new(Keys {
@@ -236,7 +236,7 @@ async fn with_the_database_cut_off_under_load_nothing_passes_that_may_not_and_al
 
     way.cut();
     seen.cut.store(true, Ordering::SeqCst);
-    ops::revoke_at_console(&other, &leaver)
+    ops::revoke_at_console(&other, &leaving_id)
         .await
         .expect("revoked");
     tokio::time::sleep(Duration::from_secs(1)).await;
