@@ -206,7 +206,10 @@ impl Db {
     /// A connection for looking.
     pub async fn read(&self) -> Result<Reader, DbError> {
         Ok(Reader(match &self.pools {
-            Pools::Sqlite { readers, .. } => Held::SqliteRead(readers.acquire().await?),
+            Pools::Sqlite { readers, writer } => {
+                writer.settled().await;
+                Held::SqliteRead(readers.acquire().await?)
+            }
             Pools::Postgres(pool) => Held::PostgresRead(pool.acquire().await?),
         }))
     }

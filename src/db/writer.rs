@@ -2,7 +2,8 @@
 //! one commit: what a commit takes is the disk's time, which they then have in common.
 //!
 //! Who is the first of a group to be done lines up for another turn. All that waited before have had theirs by then, and it
-//! commits for them. Each begins with a savepoint inside the one before, so that it can be rolled back without the others.
+//! commits for them. Each begins with a savepoint inside the one before, so that it can be rolled back without the others;
+//! then the group is committed at once, and readers wait for that: what was seen in such a transaction is there afterwards.
 //! What is being committed is committed, whether or not somebody still waits to hear of it.
 
 use std::{sync::Arc, time::Duration};
@@ -10,7 +11,7 @@ use std::{sync::Arc, time::Duration};
 use sqlx::{Sqlite, SqliteConnection, SqlitePool, pool::PoolConnection};
 use tokio::{
     runtime::Handle,
-    sync::{Mutex, OwnedMutexGuard, oneshot},
+    sync::{Mutex, OwnedMutexGuard, oneshot, watch},
 };
 
 #[derive(Clone)]
@@ -20,6 +21,8 @@ pub struct Writer {
     /// How long a transaction waits for its turn.
     patience: Duration,
     turns: Arc<Mutex<Turn>>,
+    /// One that saw what others had not committed yet was rolled back, and they are being committed.
+    undoing: Arc<watch::Sender<bool>>,
 }
 
 /// The transaction that is open in the engine, if one is.
@@ -34,7 +37,7 @@ struct Group {
 
 /// A transaction that has its turn. Dropped, it is rolled back.
 pub struct WriterTx {
-    turns: Arc<Mutex<Turn>>,
+    writer: Writer,
     /// There until it ends.
     turn: Option<OwnedMutexGuard<Turn>>,
 }
@@ -42,7 +45,7 @@ pub struct WriterTx {
 /// The savepoint `whole` is there unless the engine has rolled everything back of its own accord, as it does when a disk fails.
 const BEGIN: &str = "begin immediate; savepoint whole; savepoint one";
 const BEGIN_ANOTHER: &str = "savepoint one";
-const UNDO: &str = "rollback to one; release one";
+const UNDO: &str = "rollback to one; release whole; commit";
 const COMMIT: &str = "release whole; commit";
 
 impl Writer {
@@ -51,7 +54,14 @@ impl Writer {
             pool,
             patience,
             turns: Arc::default(),
+            undoing: Arc::default(),
         }
+    }
+
+    /// Returns once a reader sees all that transactions saw which were rolled back.
+    pub async fn settled(&self) {
+        // The sender is here, so that it cannot be closed.
+        let _ = self.undoing.subscribe().wait_for(|undoing| !undoing).await;
     }
 
     pub async fn begin(&self) -> Result<WriterTx, sqlx::Error> {
@@ -80,7 +90,7 @@ async fn begin(mut turn: OwnedMutexGuard<Turn>, writer: Writer) -> Result<Writer
         }
     }
     Ok(WriterTx {
-        turns: writer.turns,
+        writer,
         turn: Some(turn),
     })
 }
@@ -97,7 +107,7 @@ impl WriterTx {
     pub async fn commit(mut self) -> Result<(), sqlx::Error> {
         let (told, heard) = oneshot::channel();
         if let Some(turn) = self.turn.take() {
-            done(turn, self.turns.clone(), told);
+            done(turn, self.writer.turns.clone(), told);
         }
         heard
             .await
@@ -111,11 +121,35 @@ impl Drop for WriterTx {
             return;
         };
         if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(async move { turn.undo().await });
+            let undoing = Undoing::begin(&self.writer, &turn);
+            runtime.spawn(async move {
+                turn.undo().await;
+                drop(undoing);
+            });
         } else if let Some(mut group) = turn.0.take() {
             // No one is left to wait for the engine: it rolls back what its connection leaves behind.
             group.connection.close_on_drop();
         }
+    }
+}
+
+/// While it is there readers wait. Nobody else has a turn meanwhile, so that none of them keeps it waiting.
+struct Undoing(Arc<watch::Sender<bool>>);
+
+impl Undoing {
+    fn begin(writer: &Writer, turn: &Turn) -> Self {
+        let has_others = turn
+            .0
+            .as_ref()
+            .is_some_and(|group| !group.waiting.is_empty());
+        writer.undoing.send_replace(has_others);
+        Self(writer.undoing.clone())
+    }
+}
+
+impl Drop for Undoing {
+    fn drop(&mut self) {
+        self.0.send_replace(false);
     }
 }
 
@@ -140,15 +174,15 @@ fn done(
 }
 
 impl Turn {
-    /// Undoes what was done in this turn. Where others wait for the group it goes on without.
+    /// Undoes what was done in this turn, and commits for those who wait for the group.
     async fn undo(&mut self) {
         let Some(group) = &mut self.0 else { return };
-        if group.waiting.is_empty() {
-            return self.end(Err(lost("it was rolled back"))).await;
-        }
-        if let Err(error) = group.run(UNDO).await {
-            self.end(Err(error)).await;
-        }
+        let ended = if group.waiting.is_empty() {
+            Err(lost("it was rolled back"))
+        } else {
+            group.run(UNDO).await
+        };
+        self.end(ended).await;
     }
 
     /// Ends the group, and tells those who wait for it how.
@@ -263,6 +297,29 @@ mod tests {
         for i in 0..60 {
             assert!(is_there(&db, &format!("number {i}")).await, "{i}");
         }
+    }
+
+    #[tokio::test]
+    async fn what_one_has_seen_that_is_rolled_back_it_sees_again() {
+        let test = testing::database(Engine::Sqlite).await;
+        let db = Db::connect(&test.url).await.expect("it opens");
+        let mut first = db.begin().await.expect("a turn");
+        let second = tokio::spawn({
+            let db = db.clone();
+            async move {
+                let mut tx = db.begin().await.expect("a turn");
+                let seen = installation::value(&mut tx, "first").await.expect("read");
+                drop(tx);
+                (seen.is_some(), is_there(&db, "first").await)
+            }
+        });
+        tokio::task::yield_now().await;
+        installation::set(&mut first, "first", "1")
+            .await
+            .expect("written");
+        let (first, second) = tokio::join!(first.commit(), second);
+        first.expect("committed");
+        assert_eq!(second.expect("joined"), (true, true));
     }
 
     #[tokio::test]
