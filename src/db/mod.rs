@@ -393,67 +393,57 @@ impl Bulk {
 /// Runs a [`Bulk`] for all of `$rows`; returns early from where it stands if it fails.
 #[macro_export]
 macro_rules! execute_bulk {
-    ($on:expr, $bulk:expr, $rows:expr, |$row:ident| $($bind:expr),+ $(,)?) => {{
+    ($on:expr, $bulk:expr, $rows:expr, |$row:ident| $($bind:expr),+ $(,)?) => {
+        $crate::bulk!(
+            $on, $bulk, $rows, |$row| [$($bind),+],
+            (sqlx::query), |query, c| query.execute(c).await.map(drop)
+        )
+    };
+}
+
+/// What a [`Bulk`] gives back for all of `$rows`, as `$found`, in no order; returns early if it fails.
+#[macro_export]
+macro_rules! fetch_bulk {
+    ($on:expr, $found:ty, $bulk:expr, $rows:expr, |$row:ident| $($bind:expr),+ $(,)?) => {{
+        let mut found: Vec<$found> = Vec::with_capacity($rows.len());
+        $crate::bulk!(
+            $on, $bulk, $rows, |$row| [$($bind),+],
+            (sqlx::query_as::<_, $found>), |query, c| query.fetch_all(c).await.map(|more| found.extend(more))
+        );
+        found
+    }};
+}
+
+/// What [`execute_bulk!`] and [`fetch_bulk!`] share.
+#[macro_export]
+macro_rules! bulk {
+    (
+        $on:expr, $bulk:expr, $rows:expr, |$row:ident| [$($bind:expr),+],
+        ($make:expr), |$query:ident, $c:ident| $run:expr
+    ) => {{
         let mut rest = $rows;
         while !rest.is_empty() {
             let (text, size) = $bulk.fitting(rest.len());
             let (now, later) = rest.split_at(size);
             rest = later;
             match ($on).arm() {
-                $crate::db::Arm::Sqlite(c) => {
-                    let mut query = sqlx::query(text.nameless.as_str());
+                $crate::db::Arm::Sqlite($c) => {
+                    let mut $query = $make(text.nameless.as_str());
                     for $row in now {
-                        query = query$(.bind($bind))+;
+                        $query = $query$(.bind($bind))+;
                     }
-                    query.execute(c).await.map(drop)
+                    $run
                 }
-                $crate::db::Arm::Postgres(c) => {
-                    let mut query = sqlx::query(text.numbered.as_str());
+                $crate::db::Arm::Postgres($c) => {
+                    let mut $query = $make(text.numbered.as_str());
                     for $row in now {
-                        query = query$(.bind($bind))+;
+                        $query = $query$(.bind($bind))+;
                     }
-                    query.execute(c).await.map(drop)
+                    $run
                 }
             }
             .map_err($crate::db::DbError::from)?;
         }
-    }};
-}
-
-/// What a [`Bulk`] gives back for all of `$rows`, as `$row`, in no order.
-#[macro_export]
-macro_rules! fetch_bulk {
-    ($on:expr, $row:ty, $bulk:expr, $rows:expr, |$one:ident| $($bind:expr),+ $(,)?) => {{
-        let mut rest = $rows;
-        let mut found: Result<Vec<$row>, $crate::db::DbError> = Ok(Vec::with_capacity(rest.len()));
-        while let Ok(rows) = &mut found
-            && !rest.is_empty()
-        {
-            let (text, size) = $bulk.fitting(rest.len());
-            let (now, later) = rest.split_at(size);
-            rest = later;
-            let more = match ($on).arm() {
-                $crate::db::Arm::Sqlite(c) => {
-                    let mut query = sqlx::query_as::<_, $row>(text.nameless.as_str());
-                    for $one in now {
-                        query = query$(.bind($bind))+;
-                    }
-                    query.fetch_all(c).await
-                }
-                $crate::db::Arm::Postgres(c) => {
-                    let mut query = sqlx::query_as::<_, $row>(text.numbered.as_str());
-                    for $one in now {
-                        query = query$(.bind($bind))+;
-                    }
-                    query.fetch_all(c).await
-                }
-            };
-            match more {
-                Ok(more) => rows.extend(more),
-                Err(error) => found = Err(error.into()),
-            }
-        }
-        found
     }};
 }
 

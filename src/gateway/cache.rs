@@ -66,7 +66,7 @@ struct Inner<T: Cached> {
     filling: Mutex<()>,
 }
 
-async fn read<T: Cached>(inner: Arc<Inner<T>>, db: Db, misses: Vec<Miss<T>>) {
+async fn read<T: Cached>((inner, db): (Arc<Inner<T>>, Db), misses: Vec<Miss<T>>) {
     let secrets: Vec<SecretHash> = misses.iter().map(|(secret, _)| *secret).collect();
     let found = async { T::load(&inner.source, &mut db.read().await?, &secrets).await };
     let found: HashMap<SecretHash, Arc<T>> = match found.await {
@@ -139,9 +139,8 @@ impl<T: Cached> SecretCache<T> {
     /// Reads it, with what else is missing.
     async fn read(&self, db: &Db, secret: SecretHash) -> Result<Option<Arc<T>>, DbError> {
         let (told, found) = oneshot::channel();
-        let (inner, db) = (self.0.clone(), db.clone());
-        let work = move |misses| read(inner.clone(), db.clone(), misses);
-        self.0.misses.add((secret, told), BATCH, work);
+        let tools = (self.0.clone(), db.clone());
+        self.0.misses.add((secret, told), BATCH, tools, read);
         let unread = || sqlx::Error::Protocol("the keys cannot be read".to_owned());
         found.await.map_err(|_| DbError::Other(unread()))
     }

@@ -27,7 +27,6 @@ use crate::{
     db::Tx,
     keys::{terms::Limits, upkeep::Reach},
     server::{
-        batches::Batches,
         clock::{IdText, Millis},
         error::AppError,
         request_id,
@@ -68,10 +67,8 @@ pub struct Reserved {
     pub left: Option<Left>,
 }
 
-#[derive(Clone, Default)]
-pub struct Desk(Batches<Waiting>);
-
-struct Waiting {
+/// A call that waits for its answer.
+pub struct Waiting {
     ask: Ask,
     /// Of the ask's key.
     key_id: IdText,
@@ -102,9 +99,7 @@ pub async fn ask(state: &AppState, ask: Ask, entry: Entry) -> Result<(Answer, En
             again,
             told,
         };
-        let at_work = state.clone();
-        let work = move |batch| serve(at_work.clone(), batch);
-        state.desk.0.add(waiting, BATCH, work);
+        state.desk.add(waiting, BATCH, state.clone(), serve);
         match answer.await.map_err(|_| Code::Unavailable)? {
             Told::Answer(answer, entry) => return Ok((answer, entry)),
             Told::LapsedFirst(asked, its) => {
@@ -258,9 +253,7 @@ async fn decide(state: &AppState, batch: &[Waiting]) -> Result<Vec<Option<Answer
     sitting.take().await?;
     let owed = sitting.write().await?;
     sitting.tx.commit().await?;
-    if let Some(owed) = owed {
-        state.usage.owes(owed);
-    }
+    state.usage.owes(owed);
     Ok(sitting.answers)
 }
 
@@ -400,38 +393,45 @@ impl<'a> Sitting<'a> {
 
     /// The reservations, and the rows of those calls whose end is known with them.
     async fn write(&mut self) -> Result<Option<Owed>, AppError> {
-        let mut reservations = Vec::with_capacity(self.made.len());
-        let mut rows = Vec::with_capacity(self.batch.len());
-        for (at, waiting) in self.batch.iter().enumerate() {
-            let Waiting { ask, entry, .. } = waiting;
-            match &self.answers[at] {
-                Some(Answer::Reserved(Reserved { id, lapses_at, .. })) => {
-                    if self.made.contains(&at) {
-                        reservations.push(NewReservation {
-                            id,
-                            key: &ask.key,
-                            amount: &ask.amount,
-                            idempotency_key: ask.idempotency_key.as_deref(),
-                            asked: &ask.asked,
-                            door: ask.door,
-                            request_id: &waiting.request_id,
-                            lapses_at: *lapses_at,
-                        });
+        let made = self.made.iter().filter_map(|&at| {
+            let Waiting {
+                ask, request_id, ..
+            } = &self.batch[at];
+            let Some(Answer::Reserved(reserved)) = &self.answers[at] else {
+                return None;
+            };
+            Some(NewReservation {
+                id: &reserved.id,
+                key: &ask.key,
+                amount: &ask.amount,
+                idempotency_key: ask.idempotency_key.as_deref(),
+                asked: &ask.asked,
+                door: ask.door,
+                request_id,
+                lapses_at: reserved.lapses_at,
+            })
+        });
+        let ended = self
+            .batch
+            .iter()
+            .zip(&self.answers)
+            .filter_map(|(waiting, answer)| {
+                let Waiting { ask, entry, .. } = waiting;
+                let (verdict, status, reservation_id) = match answer {
+                    Some(Answer::Reserved(Reserved { id, .. })) if ask.door == Door::Verify => {
+                        (Verdict::Allowed, 200, Some(id.as_str()))
                     }
-                    if ask.door == Door::Verify {
-                        rows.extend(entry.ended(Verdict::Allowed, 200, &ask.amount, Some(id)));
+                    Some(Answer::Refused(why)) => {
+                        (Verdict::Denied(why.code()), why.code().status(), None)
                     }
-                }
-                Some(Answer::Refused(why)) => {
-                    let denied = Verdict::Denied(why.code());
-                    rows.extend(entry.ended(denied, why.code().status(), &ask.amount, None));
-                }
-                Some(Answer::TooFast(_) | Answer::Conflict) | None => {}
-            }
-        }
+                    _ => return None,
+                };
+                entry.ended(verdict, status, &ask.amount, reservation_id)
+            });
+        let (made, ended): (Vec<_>, Vec<_>) = (made.collect(), ended.collect());
         let day = volume::day_of(self.now);
-        store::insert(&mut self.tx, &reservations, day, self.now).await?;
-        Ok(Buffer::write(&mut self.tx, rows).await?)
+        store::insert(&mut self.tx, &made, day, self.now).await?;
+        Ok(Buffer::write(&mut self.tx, ended).await?)
     }
 
     async fn charge(&self, ask: &Ask) -> Result<Option<Left>, limit::Refused> {

@@ -108,7 +108,6 @@ pub struct Decision {
     pub entry: Entry,
 }
 
-/// The row says so as well.
 impl Decision {
     fn allowed(left: Option<Left>, entry: Entry) -> Self {
         Self::of(Verdict::Allowed, left, entry)
@@ -125,6 +124,7 @@ impl Decision {
         }
     }
 
+    /// The row says so as well.
     fn of(verdict: Verdict, left: Option<Left>, mut entry: Entry) -> Self {
         entry.decided(verdict);
         Self {

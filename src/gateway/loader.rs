@@ -37,7 +37,8 @@ pub struct Loader {
     clock: Clock,
     limits: Limiter,
     sealer: Sealer,
-    /// What many keys have alike: all that, and ids of workspaces, environments, sets of scopes, lists of addresses and domains.
+    /// What many keys have alike: ids of workspaces, environments, sets of scopes, lists of addresses and domains; and all of
+    /// these together.
     texts: Shared<Box<str>, str>,
     scopes: Shared<Box<str>, [String]>,
     guards: Shared<Box<str>, Guard>,

@@ -357,7 +357,6 @@ struct Said<'a> {
 
 #[derive(Serialize)]
 struct SaidOfKey<'a> {
-    #[serde(serialize_with = "as_text")]
     id: IdText,
     label: &'a str,
     workspace_id: &'a str,
@@ -372,10 +371,6 @@ struct SaidOfKey<'a> {
 struct SaidOfReservation {
     id: String,
     expires_at: Option<String>,
-}
-
-fn as_text<S: Serializer>(text: &IdText, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(text)
 }
 
 fn as_map<S: Serializer>(pairs: &[(String, String)], serializer: S) -> Result<S::Ok, S::Error> {

@@ -13,6 +13,9 @@
 
 pub mod store;
 
+use sha2::{Digest, Sha256};
+use tokio::sync::oneshot;
+
 pub use self::store::{Reservation, today};
 use super::{
     amount::Amount,
@@ -33,8 +36,6 @@ use crate::{
     },
     usage::buffer::{Buffer, RequestRow},
 };
-use sha2::{Digest, Sha256};
-use tokio::sync::oneshot;
 
 /// How long a resource server has to say what became of what it reserved.
 pub const LAPSE: Millis = 15 * MINUTE;
@@ -172,9 +173,7 @@ impl Held {
             row,
             told,
         };
-        let at_work = state.clone();
-        let work = move |batch| settle_all(at_work.clone(), batch);
-        state.ended.add(ended, ENDED, work);
+        state.ended.add(ended, ENDED, state.clone(), settle_all);
         let lost = || sqlx::Error::Protocol("the amounts cannot be settled".to_owned());
         done.await.map_err(|_| DbError::Other(lost()))
     }
@@ -232,9 +231,7 @@ async fn settle_in_one(
     }
     let owed = Buffer::write(&mut tx, rows).await?;
     tx.commit().await?;
-    if let Some(owed) = owed {
-        state.usage.owes(owed);
-    }
+    state.usage.owes(owed);
     Ok(())
 }
 

@@ -510,8 +510,13 @@ pub async fn to_judge(
     reader: &mut Reader,
     secrets: &[SecretHash],
 ) -> Result<Vec<JudgedRow>, DbError> {
-    crate::fetch_bulk!(reader, JudgedRow, JUDGED, secrets, |secret| secret
-        .as_slice())
+    Ok(crate::fetch_bulk!(
+        reader,
+        JudgedRow,
+        JUDGED,
+        secrets,
+        |secret| secret.as_slice()
+    ))
 }
 
 /// The workspace of a key, for the command line, which acts in none.

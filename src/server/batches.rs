@@ -31,13 +31,14 @@ impl<J> Clone for Batches<J> {
 }
 
 impl<J: Send + 'static> Batches<J> {
-    /// Has `work` do it, with what else has come by then, `most` at once. Whoever needs to hear of it leaves a channel in it:
-    /// one that is dropped says that nothing came of it.
-    pub fn add<W: Future<Output = ()> + Send + 'static>(
+    /// Has `work` do it with `tools`, and with what else has come by then, `most` at once. Whoever needs to hear of it leaves a
+    /// channel in it: one that is dropped says that nothing came of it.
+    pub fn add<T: Clone + Send + 'static, W: Future<Output = ()> + Send + 'static>(
         &self,
         job: J,
         most: usize,
-        work: impl Fn(Vec<J>) -> W + Send + 'static,
+        tools: T,
+        work: fn(T, Vec<J>) -> W,
     ) {
         let mut queue = self.queue();
         queue.waiting.push(job);
@@ -55,7 +56,7 @@ impl<J: Send + 'static> Batches<J> {
                     return;
                 }
                 // A task of its own, so that the next have their turn even if it panics.
-                if let Err(error) = tokio::spawn(work(batch)).await {
+                if let Err(error) = tokio::spawn(work(tools.clone(), batch)).await {
                     tracing::error!(%error, "a batch was not done");
                 }
             }
@@ -88,7 +89,7 @@ mod tests {
     type Asked = (usize, oneshot::Sender<(usize, usize)>);
 
     /// Answers each with itself and the size of its batch; panics at 13.
-    async fn work(batch: Vec<Asked>) {
+    async fn work((): (), batch: Vec<Asked>) {
         let size = batch.len();
         tokio::task::yield_now().await;
         for (number, told) in batch {
@@ -99,7 +100,7 @@ mod tests {
 
     async fn ask(batches: &Batches<Asked>, number: usize) -> Option<(usize, usize)> {
         let (told, answer) = oneshot::channel();
-        batches.add((number, told), 4, work);
+        batches.add((number, told), 4, (), work);
         answer.await.ok()
     }
 

@@ -12,6 +12,7 @@ use std::{
 };
 
 use rand::{Rng as _, RngCore, TryRngCore, rngs::OsRng};
+use serde::{Serialize, Serializer};
 use ulid::{ULID_LEN, Ulid};
 
 /// Milliseconds since the Unix epoch, the one shape of time in the database.
@@ -157,6 +158,12 @@ impl From<u128> for Id {
 /// An id's text, without an allocation.
 #[derive(Clone, Copy, Debug)]
 pub struct IdText([u8; 4 + ULID_LEN]);
+
+impl Serialize for IdText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self)
+    }
+}
 
 impl fmt::Display for IdText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -28,7 +28,6 @@ use crate::{
     gateway::{
         self,
         cache::SecretCache,
-        desk::Desk,
         limit::{self, Limiter},
         loader::Loader,
         nonce::Nonces,
@@ -141,7 +140,7 @@ pub async fn open(config: Config, migrate: Migrate) -> Result<Opened, StartError
         passkeys: passkeys::relying_party(&config, &profile),
         keys: SecretCache::new(&db, loader),
         limits,
-        desk: Desk::default(),
+        desk: Batches::default(),
         ended: Batches::default(),
         proxy,
         nonces: Arc::new(nonces),

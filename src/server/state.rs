@@ -16,7 +16,7 @@ use crate::{
     admin::tokens::ServiceToken,
     db::Db,
     gateway::{
-        cache::SecretCache, desk::Desk, judge::KeyRecord, limit::Limiter, nonce::Nonces,
+        cache::SecretCache, desk::Waiting, judge::KeyRecord, limit::Limiter, nonce::Nonces,
         proxy::Proxy, sandbox::Sandbox, volume::Ended,
     },
     profiles::Profile,
@@ -40,7 +40,8 @@ pub struct Shared {
     pub hasher: Hasher,
     pub keys: SecretCache<KeyRecord>,
     pub limits: Limiter,
-    pub desk: Desk,
+    /// Calls whose amounts are to be decided on.
+    pub desk: Batches<Waiting>,
     /// Requests whose amounts are to be settled.
     pub ended: Batches<Ended>,
     pub proxy: Proxy,
@@ -91,7 +92,7 @@ impl AppState {
     fn with(&self, change: impl FnOnce(&mut Shared)) -> Self {
         let mut shared = (*self.0).clone();
         // Whoever is at work there works for one of the two.
-        shared.desk = Desk::default();
+        shared.desk = Batches::default();
         shared.ended = Batches::default();
         change(&mut shared);
         Self::new(shared)

@@ -187,8 +187,10 @@ impl Buffer {
     }
 
     /// Has the writer go through it in its next sweep. What it does not hear of it makes up for after a start.
-    pub fn owes(&self, owed: Owed) {
-        let _ = self.owed.send(owed);
+    pub fn owes(&self, owed: Option<Owed>) {
+        if let Some(owed) = owed {
+            let _ = self.owed.send(owed);
+        }
     }
 
     /// Takes no more rows; the writer ends once those that it has are written.
@@ -318,9 +320,8 @@ pub async fn store(db: &Db, rows: &[RequestRow]) -> Result<(), DbError> {
     tx.commit().await
 }
 
-/// Writes rows with what they tell of: the rows, the counts by hour, and when each key was last used. Those of requests
-/// that move money are written so, in the transaction of their amount, before they are answered.
-pub async fn write(tx: &mut Tx, rows: &[RequestRow]) -> Result<(), DbError> {
+/// Writes rows with what they tell of: the rows, the counts by hour, and when each key was last used.
+async fn write(tx: &mut Tx, rows: &[RequestRow]) -> Result<(), DbError> {
     rows::insert(tx, rows).await?;
     Tally::of(rows).sorted().write(tx).await
 }

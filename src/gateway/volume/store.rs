@@ -80,7 +80,7 @@ static FIND_REPEATED: Bulk = Bulk::new(
 
 /// All that these calls may repeat, of whatever age.
 pub async fn find_repeated(tx: &mut Tx, repeats: &[Repeat<'_>]) -> Result<Vec<Standing>, DbError> {
-    crate::fetch_bulk!(
+    Ok(crate::fetch_bulk!(
         tx,
         Standing,
         FIND_REPEATED,
@@ -88,7 +88,7 @@ pub async fn find_repeated(tx: &mut Tx, repeats: &[Repeat<'_>]) -> Result<Vec<St
         |one| one.key_id,
         one.idempotency_key,
         one.door.as_str()
-    )
+    ))
 }
 
 /// So many more requests under a reservation that counts. False if it does no more.
@@ -125,7 +125,16 @@ static HOLD: Bulk = Bulk::new(
 /// order everywhere, so that no two transactions wait for each other.
 pub async fn hold(tx: &mut Tx, day: i64, of: &[(&str, &str)]) -> Result<Vec<Volume>, DbError> {
     if tx.has_rivals() {
-        return crate::fetch_bulk!(tx, Volume, HOLD, of, |one| one.0, one.1, day, 0_i64);
+        return Ok(crate::fetch_bulk!(
+            tx,
+            Volume,
+            HOLD,
+            of,
+            |one| one.0,
+            one.1,
+            day,
+            0_i64
+        ));
     }
     let mut volumes = on_day(tx, day, of).await?;
     let known: HashSet<(&str, &str)> = volumes
@@ -259,16 +268,30 @@ pub async fn set_committed(tx: &mut Tx, ids: &[String], now: Millis) -> Result<(
     Ok(())
 }
 
+/// Changes the reservation `$1` at `$2`, if it is not settled yet and more holds, and gives it.
+macro_rules! change_reserved {
+    ($set:literal, $and:literal) => {
+        concat!(
+            "update reservations set ",
+            $set,
+            " where id = $1 and state = 'reserved' ",
+            $and,
+            " returning id, key_id, amount, currency, day, state"
+        )
+    };
+}
+
 /// One request under it moved nothing. If it was the last, the reservation is given back, and is given.
 pub async fn let_go(tx: &mut Tx, id: &str, now: Millis) -> Result<Option<Reservation>, DbError> {
     let row: Option<Reservation> = crate::fetch_optional!(
         tx,
         Reservation,
-        "update reservations set holders = holders - 1,
-           state = case when holders <= 1 then 'released' else state end,
-           settled_at = case when holders <= 1 then $2 else settled_at end
-         where id = $1 and state = 'reserved'
-         returning id, key_id, amount, currency, day, state",
+        change_reserved!(
+            "holders = holders - 1,
+             state = case when holders <= 1 then 'released' else state end,
+             settled_at = case when holders <= 1 then $2 else settled_at end",
+            ""
+        ),
         id,
         now
     )?;
@@ -283,9 +306,7 @@ pub async fn set_released(
     crate::fetch_optional!(
         tx,
         Reservation,
-        "update reservations set state = 'released', settled_at = $2
-         where id = $1 and state = 'reserved' and door = 'verify'
-         returning id, key_id, amount, currency, day, state",
+        change_reserved!("state = 'released', settled_at = $2", "and door = 'verify'"),
         id,
         now
     )
@@ -299,9 +320,10 @@ pub async fn commit_in_time(
     crate::fetch_optional!(
         tx,
         Reservation,
-        "update reservations set state = 'committed', settled_at = $2
-         where id = $1 and state = 'reserved' and door = 'verify' and lapses_at > $2
-         returning id, key_id, amount, currency, day, state",
+        change_reserved!(
+            "state = 'committed', settled_at = $2",
+            "and door = 'verify' and lapses_at > $2"
+        ),
         id,
         now
     )
@@ -315,9 +337,7 @@ pub async fn set_lapsed(
     crate::fetch_optional!(
         tx,
         Reservation,
-        "update reservations set state = 'lapsed', settled_at = $2
-         where id = $1 and state = 'reserved' and lapses_at <= $2
-         returning id, key_id, amount, currency, day, state",
+        change_reserved!("state = 'lapsed', settled_at = $2", "and lapses_at <= $2"),
         id,
         now
     )
