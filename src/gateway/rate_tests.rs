@@ -161,6 +161,7 @@ on_both_engines! {
         assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
         assert_eq!(refused.json()["error"]["code"], "USAGE_EXCEEDED");
         assert_eq!(number(&refused, "x-ratelimit-remaining"), 7, "a refused quota charges no rate");
+        app.logged(8).await;
         app.clock.advance(number(&refused, "retry-after") * SECOND);
         assert_eq!(app.call(Method::GET, "/v2/customers", Some(&key)).await.status, StatusCode::OK);
     }
