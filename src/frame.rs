@@ -176,7 +176,7 @@ pub fn error_page(error: &UiError) -> AnyView {
     };
     let heading = kind.title();
     let request = if matches!(kind, ErrorKind::Unavailable) {
-        request_id::current().to_string()
+        request_id::text().to_string()
     } else {
         String::new()
     };

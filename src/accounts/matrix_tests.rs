@@ -19,7 +19,7 @@ use crate::{
     db::testing::{self, Engine},
     invariants::{is_test, sources},
     server::{
-        clock::DAY,
+        clock::{DAY, Id},
         testing::{Reply, Someone, TestApp, cookie},
     },
     usage::buffer::{self, RequestRow},
@@ -132,7 +132,7 @@ impl Things {
         let (endpoint, delivery) = webhooks::tests::endpoint_with_delivery(app, workspace).await;
         let (key, _) = app.key(workspace, &id("key"), &["customers:read"]).await;
         let row = RequestRow {
-            id: request.as_str().into(),
+            id: Id::parse(&request, b"req").expect("an id"),
             ..app.request_row(workspace, &key)
         };
         buffer::store(&app.state.db, &[row]).await.expect("stored");

@@ -113,6 +113,8 @@ impl Db {
                 // An acknowledged key, approval or audit entry survives power loss.
                 .synchronous(SqliteSynchronous::Full)
                 .foreign_keys(true)
+                // What a transaction may have to undo needs no file of its own.
+                .pragma("temp_store", "memory")
                 .statement_cache_capacity(STATEMENTS)
                 .busy_timeout(ACQUIRE_TIMEOUT);
             if create
@@ -396,7 +398,7 @@ macro_rules! execute_bulk {
     ($on:expr, $bulk:expr, $rows:expr, |$row:ident| $($bind:expr),+ $(,)?) => {
         $crate::bulk!(
             $on, $bulk, $rows, |$row| [$($bind),+],
-            (sqlx::query), |query, c| query.execute(c).await.map(drop)
+            (sqlx::query_with), |query, c| query.execute(c).await.map(drop)
         )
     };
 }
@@ -408,7 +410,7 @@ macro_rules! fetch_bulk {
         let mut found: Vec<$found> = Vec::with_capacity($rows.len());
         $crate::bulk!(
             $on, $bulk, $rows, |$row| [$($bind),+],
-            (sqlx::query_as::<_, $found>), |query, c| query.fetch_all(c).await.map(|more| found.extend(more))
+            (sqlx::query_as_with::<_, $found, _>), |query, c| query.fetch_all(c).await.map(|more| found.extend(more))
         );
         found
     }};
@@ -428,22 +430,33 @@ macro_rules! bulk {
             rest = later;
             match ($on).arm() {
                 $crate::db::Arm::Sqlite($c) => {
-                    let mut $query = $make(text.nameless.as_str());
-                    for $row in now {
-                        $query = $query$(.bind($bind))+;
-                    }
+                    let values = $crate::values!(sqlx::sqlite::SqliteArguments, now, |$row| [$($bind),+]);
+                    let $query = $make(text.nameless.as_str(), values);
                     $run
                 }
                 $crate::db::Arm::Postgres($c) => {
-                    let mut $query = $make(text.numbered.as_str());
-                    for $row in now {
-                        $query = $query$(.bind($bind))+;
-                    }
+                    let values = $crate::values!(sqlx::postgres::PgArguments, now, |$row| [$($bind),+]);
+                    let $query = $make(text.numbered.as_str(), values);
                     $run
                 }
             }
             .map_err($crate::db::DbError::from)?;
         }
+    }};
+}
+
+/// What is bound for rows, put together before the query is made: one that is bound to value by value is copied as often.
+#[macro_export]
+macro_rules! values {
+    ($values:ty, $rows:ident, |$row:ident| [$($bind:expr),+]) => {{
+        let mut values = <$values>::default();
+        for $row in $rows {
+            $(
+                <$values as sqlx::Arguments>::add(&mut values, $bind)
+                    .map_err(|error| $crate::db::DbError::Other(sqlx::Error::Encode(error)))?;
+            )+
+        }
+        values
     }};
 }
 

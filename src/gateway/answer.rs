@@ -70,7 +70,7 @@ impl Refusal {
         let style = profile.error_body;
         let status =
             StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = sent(style, status, &body(style, self, &request_id::current()));
+        let mut response = sent(style, status, &body(style, self, &request_id::text()));
         let headers = response.headers_mut();
         // RFC 9110 §11.6.1 asks for a challenge with every 401.
         if status == StatusCode::UNAUTHORIZED
@@ -100,7 +100,7 @@ pub fn failed(style: ErrorBody, failure: Failure) -> Response {
         },
         code: failure.code(),
         message: failure.message(),
-        request_id: &request_id::current(),
+        request_id: &request_id::text(),
     };
     sent(style, status, &in_style(style, &told))
 }

@@ -73,7 +73,7 @@ pub struct Waiting {
     /// Of the ask's key.
     key_id: IdText,
     entry: Entry,
-    request_id: Arc<str>,
+    request_id: IdText,
     /// What had lapsed was written down since it was last asked.
     again: bool,
     told: oneshot::Sender<Told>,
@@ -95,7 +95,7 @@ pub async fn ask(state: &AppState, ask: Ask, entry: Entry) -> Result<(Answer, En
             key_id: ask.key.id(),
             ask,
             entry,
-            request_id: request_id::current(),
+            request_id: request_id::text(),
             again,
             told,
         };

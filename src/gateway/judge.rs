@@ -86,10 +86,6 @@ impl KeyRecord {
         self.id.text(b"key")
     }
 
-    pub fn secret_id(&self) -> IdText {
-        self.secret_id.text(b"sec")
-    }
-
     pub fn expires_at(&self) -> Option<Millis> {
         Some(self.expires_at).filter(|at| *at != NEVER)
     }

@@ -68,7 +68,7 @@ pub struct Identity<'a> {
     pub environment: &'a str,
     /// Separated by spaces.
     pub scopes: String,
-    pub request_id: Arc<str>,
+    pub request_id: IdText,
     /// The amount that was reserved for it.
     pub reservation: Option<&'a str>,
 }

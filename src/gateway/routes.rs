@@ -330,7 +330,7 @@ pub(super) fn identity(key: &KeyRecord) -> Identity<'_> {
         workspace_id: &key.workspace_id,
         environment: &key.environment,
         scopes: key.scopes.join(" "),
-        request_id: request_id::current(),
+        request_id: request_id::text(),
         reservation: None,
     }
 }

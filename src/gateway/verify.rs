@@ -99,7 +99,7 @@ pub async fn handle(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, AppError> {
     let (started, now) = (Instant::now(), state.clock.now());
-    let request_id = request_id::current();
+    let request_id = request_id::text();
     let body = body.map_err(|_| {
         AppError::told(
             UiErrorKind::TooLarge,

@@ -145,7 +145,7 @@ impl Wallet {
             started: Instant::now(),
             now,
         };
-        let id = state.rng.id("req", now);
+        let id = state.rng.short_id(now);
         let decision = request_id::within(id, door::decide(state, &call));
         let decision = decision.await.expect("decided");
         assert_eq!(decision.verdict, Verdict::Allowed);

@@ -15,7 +15,7 @@ use crate::{
     on_both_engines,
     profiles::Profile,
     server::{
-        clock::{DAY, HOUR, MINUTE, SECOND},
+        clock::{DAY, HOUR, Id, MINUTE, SECOND},
         testing::{PASSWORD, Reply, Someone, TestApp},
     },
     usage::buffer::{self, RequestRow},
@@ -183,7 +183,7 @@ on_both_engines! {
         };
         app.clock.advance(SECOND);
         let row = |ip: &str| RequestRow {
-            secret_id: Some(secret.as_str().into()),
+            secret_id: Id::parse(&secret, b"sec"),
             ip: Some(ip.into()),
             agent: Some("till/3.1".into()),
             ..app.request_row(&workspace, &id)

@@ -13,6 +13,10 @@ use std::{
 
 use rand::{Rng as _, RngCore, TryRngCore, rngs::OsRng};
 use serde::{Serialize, Serializer};
+use sqlx::{
+    Database, Encode, Postgres, Sqlite, Type, encode::IsNull, error::BoxDynError,
+    postgres::PgArgumentBuffer, sqlite::SqliteArgumentsBuffer,
+};
 use ulid::{ULID_LEN, Ulid};
 
 /// Milliseconds since the Unix epoch, the one shape of time in the database.
@@ -114,20 +118,25 @@ impl Rng {
 
     /// An identifier that sorts by time: `prefix_` and a ULID in lower case.
     pub fn id(&self, prefix: &str, now: Millis) -> String {
-        let random = u128::from_be_bytes(self.passing_bytes());
-        let ulid = Ulid::from_parts(u64::try_from(now).unwrap_or(0), random);
         let mut digits = [0; ULID_LEN];
         let mut id = String::with_capacity(prefix.len() + 1 + ULID_LEN);
         id.push_str(prefix);
         id.push('_');
-        id.push_str(ulid.array_to_str(&mut digits));
+        id.push_str(self.short_id(now).0.array_to_str(&mut digits));
         id.make_ascii_lowercase();
         id
+    }
+
+    /// The same without its prefix.
+    pub fn short_id(&self, now: Millis) -> Id {
+        let random = u128::from_be_bytes(self.passing_bytes());
+        let milliseconds = u64::try_from(now).unwrap_or(0);
+        Id(Ulid::from_parts(milliseconds, random))
     }
 }
 
 /// An id that [`Rng::id`] made, in 16 bytes, where it is known what it is of.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Id(Ulid);
 
 impl Id {
@@ -177,6 +186,32 @@ impl Deref for IdText {
         str::from_utf8(&self.0).unwrap_or_default()
     }
 }
+
+/// An id is a text in both engines.
+macro_rules! id_is_text {
+    ($engine:ty, $values:ty, |$id:ident| $text:expr, $of:ty) => {
+        impl Type<$engine> for IdText {
+            fn type_info() -> <$engine as Database>::TypeInfo {
+                <str as Type<$engine>>::type_info()
+            }
+        }
+
+        impl Encode<'_, $engine> for IdText {
+            fn encode_by_ref(&self, values: &mut $values) -> Result<IsNull, BoxDynError> {
+                let $id = self;
+                <$of as Encode<'_, $engine>>::encode($text, values)
+            }
+        }
+    };
+}
+
+id_is_text!(
+    Sqlite,
+    SqliteArgumentsBuffer,
+    |id| Arc::from(&**id),
+    Arc<str>
+);
+id_is_text!(Postgres, PgArgumentBuffer, |id| &**id, &str);
 
 /// The least id that [`Rng::id`] makes at that moment.
 pub fn first_id(prefix: &str, at: Millis) -> String {

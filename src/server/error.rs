@@ -113,7 +113,7 @@ impl IntoResponse for AppError {
             None => error.message,
         };
         let body = json!({ "error": {
-            "type": kind, "code": code, "message": message, "request_id": &*request_id::current(),
+            "type": kind, "code": code, "message": message, "request_id": &*request_id::text(),
         }});
         let status =
             StatusCode::from_u16(error.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -1,7 +1,7 @@
 //! What stands around every request: an id, which its answer, its error body and each of its log lines carry; an answer
 //! even if it panics; the headers that every answer has; and the count of how long it took.
 
-use std::{any::Any, fmt, panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use std::{any::Any, fmt, panic::AssertUnwindSafe, time::Instant};
 
 use axum::{
     Router,
@@ -17,7 +17,9 @@ use tracing_subscriber::fmt::{
 };
 
 use super::{
-    PATIENCE, headers,
+    PATIENCE,
+    clock::{Id, IdText},
+    headers,
     metrics::{self, Listener},
     state::AppState,
 };
@@ -27,7 +29,7 @@ pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 const BROKEN: &str = "This went wrong on our side. If it does again, tell whoever runs this service, with the x-request-id.";
 
 struct Current {
-    id: Arc<str>,
+    id: Id,
     method: Method,
     uri: Uri,
 }
@@ -36,18 +38,25 @@ tokio::task_local! {
     static CURRENT: Current;
 }
 
-/// The id of the request being answered; empty outside one.
-pub fn current() -> Arc<str> {
-    CURRENT
-        .try_with(|current| current.id.clone())
-        .unwrap_or_default()
+/// The id of the request being answered; all zeros outside one.
+pub fn current() -> Id {
+    CURRENT.try_with(|current| current.id).unwrap_or_default()
+}
+
+/// The same as it is written.
+pub fn text() -> IdText {
+    written(current())
+}
+
+fn written(id: Id) -> IdText {
+    id.text(b"req")
 }
 
 /// As if it were done for the request with this id.
 #[cfg(test)]
-pub async fn within<T>(id: String, work: impl Future<Output = T>) -> T {
+pub async fn within<T>(id: Id, work: impl Future<Output = T>) -> T {
     let current = Current {
-        id: id.into(),
+        id,
         method: Method::GET,
         uri: Uri::default(),
     };
@@ -62,7 +71,9 @@ impl FormatTime for Stamp {
     fn format_time(&self, writer: &mut Writer<'_>) -> fmt::Result {
         SystemTime.format_time(writer)?;
         CURRENT
-            .try_with(|Current { id, method, uri }| write!(writer, " {id} {method} {}", uri.path()))
+            .try_with(|Current { id, method, uri }| {
+                write!(writer, " {} {method} {}", written(*id), uri.path())
+            })
             .unwrap_or(Ok(()))
     }
 }
@@ -107,8 +118,7 @@ impl<R: Routes> Routes for Around<R> {
     /// An id from outside is not trusted, since logs are searched by it.
     async fn answer(&self, request: Request) -> Response {
         let started = Instant::now();
-        let id: Arc<str> = self.state.rng.id("req", self.state.clock.now()).into();
-        let value = HeaderValue::from_str(&id);
+        let id = self.state.rng.short_id(self.state.clock.now());
         let current = Current {
             id,
             method: request.method().clone(),
@@ -124,7 +134,7 @@ impl<R: Routes> Routes for Around<R> {
         });
         let mut response = CURRENT.scope(current, answer).await;
         headers::add(&mut response, self.state.config.https());
-        if let Ok(value) = value {
+        if let Ok(value) = HeaderValue::from_str(&written(id)) {
             response.headers_mut().insert(HEADER, value);
         }
         metrics::observe(self.listener, response.status(), started.elapsed());

@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 use self::{store as rows, sweep::Sweep, tally::Tally};
 use crate::{
     db::{Db, DbError, Tx},
-    server::clock::{Millis, SECOND},
+    server::clock::{Id, Millis, SECOND},
 };
 
 /// What a crash may lose of requests that carry no amount.
@@ -49,12 +49,12 @@ const COMPANY: usize = 8;
 /// One judged request.
 #[derive(Clone, Debug)]
 pub struct RequestRow {
-    pub id: Arc<str>,
+    pub id: Id,
     pub workspace_id: Arc<str>,
     pub environment: Arc<str>,
-    pub key_id: Arc<str>,
+    pub key_id: Id,
     /// Which of the key's secrets it carried.
-    pub secret_id: Option<Arc<str>>,
+    pub secret_id: Option<Id>,
     pub at: Millis,
     pub door: Door,
     pub code: &'static str,
@@ -267,7 +267,7 @@ async fn follow(db: Db, mut queue: Queue, oldest: Arc<AtomicI64>, finish: Cancel
             }
         }
         // As the table has them, so that each row comes right behind the one before.
-        group.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+        group.sort_unstable_by_key(|row| row.id);
         write_group(&db, &mut sweep, &group).await;
         metrics::counter!("latchkey_usage_rows_total").increment(group.len() as u64);
         group.clear();
@@ -294,7 +294,7 @@ async fn write_group(db: &Db, sweep: &mut Sweep, group: &[RequestRow]) {
         tokio::time::sleep(WINDOW).await;
         // Its commit may have been done and not heard of.
         if let Some(first) = group.first()
-            && let Ok(true) = rows::is_written(db, &first.id).await
+            && let Ok(true) = rows::is_written(db, first.id).await
         {
             return;
         }

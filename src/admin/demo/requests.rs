@@ -14,7 +14,7 @@ use crate::{
     },
     profiles::Profile,
     server::{
-        clock::{DAY, HOUR, MINUTE, Millis},
+        clock::{DAY, HOUR, Id, MINUTE, Millis},
         state::AppState,
     },
     usage::buffer::{Door, RequestRow},
@@ -119,13 +119,13 @@ impl Traffic<'_> {
             _ => format!("203.0.113.{}", 7 + dice[7] % 2),
         };
         Some(RequestRow {
-            id: self.state.rng.id("req", at).into(),
+            id: self.state.rng.short_id(at),
             workspace_id: key.workspace_id.as_str().into(),
             environment: key.environment.as_str().into(),
-            key_id: key.id.as_str().into(),
+            key_id: Id::parse(&key.id, b"key")?,
             secret_id: self
                 .secret(at, dice)
-                .map(|secret| secret.id.as_str().into()),
+                .and_then(|secret| Id::parse(&secret.id, b"sec")),
             at,
             door: if verify { Door::Verify } else { Door::Gateway },
             code: denied.map_or(VALID, Code::as_str),

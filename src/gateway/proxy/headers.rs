@@ -227,7 +227,7 @@ mod tests {
             workspace_id: "wsp_1",
             environment: "live",
             scopes: "a:read b:write".to_owned(),
-            request_id: "req_1".into(),
+            request_id: Id::from(1).text(b"req"),
             reservation: None,
         };
         let hop = Hop {
@@ -309,7 +309,10 @@ mod tests {
             ["key_00000000000000000000000001"]
         );
         assert_eq!(all(&headers, "x-latchkey-scopes"), ["a:read b:write"]);
-        assert_eq!(all(&headers, "x-request-id"), ["req_1"]);
+        assert_eq!(
+            all(&headers, "x-request-id"),
+            ["req_00000000000000000000000001"]
+        );
         assert_eq!(all(&headers, "x-forwarded-for"), ["203.0.113.9"]);
         for name in ["x-latchkey-anything", "x_latchkey_key_id"] {
             assert!(!headers.contains_key(name), "{name}");

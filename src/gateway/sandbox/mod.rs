@@ -236,7 +236,7 @@ pub fn refusal(style: ErrorBody, wrong: &Wrong) -> Response {
         code,
         message,
     } = wrong;
-    let request_id = &*request_id::current();
+    let request_id = &*request_id::text();
     let body = match style {
         ErrorBody::Flat => json!({ "error": message, "code": code, "request_id": request_id }),
         ErrorBody::Typed => json!({ "error": {

@@ -10,7 +10,7 @@ use crate::{
     db::{Bulk, DbError, Reader, Tx},
     gateway::{amount::Amount, judge::KeyRecord},
     keys::upkeep::Reach,
-    server::clock::Millis,
+    server::clock::{Millis, first_id},
     usage::buffer::Door,
 };
 
@@ -428,9 +428,8 @@ pub async fn delete_reservations(tx: &mut Tx, before: Millis, limit: i64) -> Res
     crate::execute!(
         tx,
         "delete from reservations where id in (
-             select id from reservations where state <> 'reserved' and created_at < $1
-             order by created_at limit $2)",
-        before,
+             select id from reservations where state <> 'reserved' and id < $1 order by id limit $2)",
+        first_id("rsv", before),
         limit
     )
 }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     db::{Bulk, Db, DbError, Reader, Tx},
-    server::clock::Millis,
+    server::clock::{Id, IdText, Millis},
 };
 
 static INSERT: Bulk = Bulk::new(
@@ -23,10 +23,10 @@ pub async fn insert(tx: &mut Tx, rows: &[RequestRow]) -> Result<(), DbError> {
         tx,
         INSERT,
         rows,
-        |row| row.id.clone(),
+        |row| row.id.text(b"req"),
         row.workspace_id.clone(),
         row.environment.clone(),
-        row.key_id.clone(),
+        row.key_id.text(b"key"),
         row.at,
         row.door.as_str(),
         row.code,
@@ -37,7 +37,7 @@ pub async fn insert(tx: &mut Tx, rows: &[RequestRow]) -> Result<(), DbError> {
         row.ip.clone(),
         row.agent.clone(),
         row.latency_us,
-        row.secret_id.clone(),
+        row.secret_id.map(|id| id.text(b"sec")),
         row.moved.as_ref().map(|moved| moved.amount),
         row.moved.as_ref().map(|moved| moved.currency.clone()),
         row.moved
@@ -48,13 +48,13 @@ pub async fn insert(tx: &mut Tx, rows: &[RequestRow]) -> Result<(), DbError> {
 }
 
 /// Whether this row is there. A group is written as a whole or not at all.
-pub async fn is_written(db: &Db, id: &str) -> Result<bool, DbError> {
+pub async fn is_written(db: &Db, id: Id) -> Result<bool, DbError> {
     let mut reader = db.read().await?;
     let (rows,): (i64,) = crate::fetch_one!(
         &mut reader,
         (i64,),
         "select count(*) from requests where id = $1",
-        id
+        id.text(b"req")
     )?;
     Ok(rows > 0)
 }
@@ -73,8 +73,8 @@ pub async fn insert_by_key(tx: &mut Tx, keyed: &[Keyed]) -> Result<(), DbError> 
             INSERT_KEYED,
             keyed,
             |row| row.workspace_id.clone(),
-            row.key_id.clone(),
-            row.id.clone()
+            row.key_id.text(b"key"),
+            row.id.text(b"req")
         );
     }
     Ok(())
@@ -87,17 +87,17 @@ static COUNT: Bulk = Bulk::new(
       do update set requests = usage_hours.requests + excluded.requests",
 );
 
-pub async fn count(tx: &mut Tx, hours: &[(Counted, i64)]) -> Result<(), DbError> {
+pub async fn count(tx: &mut Tx, hours: &[Counted]) -> Result<(), DbError> {
     crate::execute_bulk!(
         tx,
         COUNT,
         hours,
-        |hour| hour.0.workspace_id.clone(),
-        hour.0.environment.clone(),
-        hour.0.key_id.clone(),
-        hour.0.hour,
-        &*hour.0.code,
-        hour.1
+        |hour| hour.workspace_id.clone(),
+        hour.environment.clone(),
+        hour.key_id.text(b"key"),
+        hour.hour,
+        &*hour.code,
+        hour.requests
     );
     Ok(())
 }
@@ -115,7 +115,7 @@ pub async fn set_last_used(tx: &mut Tx, last: &[LastUse]) -> Result<(), DbError>
         tx,
         USED,
         last,
-        |one| one.key_id.clone(),
+        |one| one.key_id.text(b"key"),
         one.at,
         one.ip.clone()
     );
@@ -124,7 +124,7 @@ pub async fn set_last_used(tx: &mut Tx, last: &[LastUse]) -> Result<(), DbError>
 
 /// Notes that a sweep has still to go through these rows.
 pub async fn owe(tx: &mut Tx, id: &str, rows: &[RequestRow]) -> Result<(), DbError> {
-    let ids: Vec<&str> = rows.iter().map(|row| &*row.id).collect();
+    let ids: Vec<IdText> = rows.iter().map(|row| row.id.text(b"req")).collect();
     crate::execute!(
         tx,
         "insert into requests_owed (id, rows) values ($1, $2)",

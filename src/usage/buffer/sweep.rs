@@ -22,7 +22,8 @@ const STEP: usize = 4_000;
 
 /// Writes rows and notes that what they tell of is owed, under the id that it gives.
 pub async fn append(tx: &mut Tx, rows: &[RequestRow]) -> Result<String, DbError> {
-    let id = rows.first().map_or("", |row| &*row.id).to_owned();
+    let id = rows.first().map(|row| row.id.text(b"req").to_string());
+    let id = id.unwrap_or_default();
     store::insert(tx, rows).await?;
     store::owe(tx, &id, rows).await?;
     Ok(id)
@@ -45,7 +46,7 @@ impl Sweep {
             let mut reader = db.read().await?;
             for id in store::owed(&mut reader).await? {
                 for row in store::owed_rows(&mut reader, &id).await? {
-                    sweep.gathered.add_owed(row);
+                    sweep.gathered.add_owed(row)?;
                 }
                 sweep.owed.push(id);
             }

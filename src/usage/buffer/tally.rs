@@ -5,31 +5,32 @@ use std::{borrow::Cow, collections::HashMap, sync::Arc};
 use super::{RequestRow, store};
 use crate::{
     db::{DbError, Tx},
-    server::clock::{HOUR, Millis},
+    server::clock::{HOUR, Id, Millis},
 };
 
 /// A place in the log in the order of keys.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Keyed {
     pub workspace_id: Arc<str>,
-    pub key_id: Arc<str>,
-    pub id: Arc<str>,
+    pub key_id: Id,
+    pub id: Id,
 }
 
-/// What requests are counted by.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// Requests of a key in an hour that ended alike.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Counted {
     pub workspace_id: Arc<str>,
     pub environment: Arc<str>,
-    pub key_id: Arc<str>,
+    pub key_id: Id,
     /// Hours since the Unix epoch.
     pub hour: i64,
     pub code: Cow<'static, str>,
+    pub requests: i64,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct LastUse {
-    pub key_id: Arc<str>,
+    pub key_id: Id,
     pub at: Millis,
     pub ip: Option<Arc<str>>,
 }
@@ -37,14 +38,22 @@ pub struct LastUse {
 #[derive(Default)]
 pub struct Tally {
     pub keyed: Vec<Keyed>,
-    hours: HashMap<Counted, i64>,
-    last: HashMap<Arc<str>, (Millis, Option<Arc<str>>)>,
+    keys: HashMap<Id, Told>,
+}
+
+/// What the rows of a key tell of.
+struct Told {
+    workspace_id: Arc<str>,
+    environment: Arc<str>,
+    /// Requests by hour and code. Few, since rows come as they happen.
+    hours: Vec<(i64, Cow<'static, str>, i64)>,
+    last: (Millis, Option<Arc<str>>),
 }
 
 /// A tally in one order everywhere, so that two nodes never wait for each other's rows.
 pub struct Sorted {
     pub keyed: Vec<Keyed>,
-    pub hours: Vec<(Counted, i64)>,
+    pub hours: Vec<Counted>,
     pub last: Vec<LastUse>,
 }
 
@@ -58,66 +67,82 @@ impl Tally {
     }
 
     pub fn add(&mut self, row: &RequestRow) {
-        self.keyed.push(Keyed {
+        let keyed = Keyed {
             workspace_id: row.workspace_id.clone(),
-            key_id: row.key_id.clone(),
-            id: row.id.clone(),
-        });
-        let hour = Counted {
-            workspace_id: row.workspace_id.clone(),
-            environment: row.environment.clone(),
-            key_id: row.key_id.clone(),
-            hour: row.at / HOUR,
-            code: Cow::Borrowed(row.code),
+            key_id: row.key_id,
+            id: row.id,
         };
-        self.count(hour, row.at, row.ip.as_ref());
+        let code = Cow::Borrowed(row.code);
+        self.count(keyed, &row.environment, row.at, code, row.ip.as_ref());
     }
 
     /// Adds a row that was read again.
-    pub fn add_owed(&mut self, row: store::OwedRow) {
-        let hour = Counted {
-            workspace_id: row.workspace_id.into(),
-            environment: row.environment.into(),
-            key_id: row.key_id.into(),
-            hour: row.at / HOUR,
-            code: Cow::Owned(row.code),
+    pub fn add_owed(&mut self, row: store::OwedRow) -> Result<(), DbError> {
+        let (Some(id), Some(key_id)) = (Id::parse(&row.id, b"req"), Id::parse(&row.key_id, b"key"))
+        else {
+            let why = format!("the request {} of the key {}", row.id, row.key_id);
+            return Err(DbError::Other(sqlx::Error::Decode(why.into())));
         };
-        self.keyed.push(Keyed {
-            workspace_id: hour.workspace_id.clone(),
-            key_id: hour.key_id.clone(),
-            id: row.id.into(),
-        });
-        self.count(hour, row.at, row.ip.map(Arc::from).as_ref());
+        let keyed = Keyed {
+            workspace_id: row.workspace_id.into(),
+            key_id,
+            id,
+        };
+        let (code, ip) = (Cow::Owned(row.code), row.ip.map(Arc::from));
+        self.count(keyed, &row.environment.into(), row.at, code, ip.as_ref());
+        Ok(())
     }
 
-    fn count(&mut self, hour: Counted, at: Millis, ip: Option<&Arc<str>>) {
-        match self.last.get_mut(&hour.key_id) {
-            Some((latest, from)) if *latest <= at => {
-                *latest = at;
-                if from.as_ref() != ip {
-                    *from = ip.cloned();
-                }
-            }
-            Some(_) => {}
-            None => {
-                let first = (at, ip.cloned());
-                self.last.insert(hour.key_id.clone(), first);
+    fn count(
+        &mut self,
+        keyed: Keyed,
+        environment: &Arc<str>,
+        at: Millis,
+        code: Cow<'static, str>,
+        ip: Option<&Arc<str>>,
+    ) {
+        let told = self.keys.entry(keyed.key_id).or_insert_with(|| Told {
+            workspace_id: keyed.workspace_id.clone(),
+            environment: environment.clone(),
+            hours: Vec::with_capacity(1),
+            last: (at, ip.cloned()),
+        });
+        self.keyed.push(keyed);
+        if told.last.0 <= at {
+            told.last.0 = at;
+            if told.last.1.as_ref() != ip {
+                told.last.1 = ip.cloned();
             }
         }
-        *self.hours.entry(hour).or_default() += 1;
+        let hour = at / HOUR;
+        let mut counted = told.hours.iter_mut();
+        match counted.find(|(its, of, _)| *its == hour && *of == code) {
+            Some((_, _, requests)) => *requests += 1,
+            None => told.hours.push((hour, code, 1)),
+        }
     }
 
     pub fn sorted(self) -> Sorted {
         let mut keyed = self.keyed;
         keyed.sort_unstable();
-        let mut hours: Vec<_> = self.hours.into_iter().collect();
+        let mut hours = Vec::with_capacity(self.keys.len());
+        let mut last = Vec::with_capacity(self.keys.len());
+        for (key_id, told) in self.keys {
+            for (hour, code, requests) in told.hours {
+                hours.push(Counted {
+                    workspace_id: told.workspace_id.clone(),
+                    environment: told.environment.clone(),
+                    key_id,
+                    hour,
+                    code,
+                    requests,
+                });
+            }
+            let (at, ip) = told.last;
+            last.push(LastUse { key_id, at, ip });
+        }
         hours.sort_unstable();
-        let mut last: Vec<_> = self
-            .last
-            .into_iter()
-            .map(|(key_id, (at, ip))| LastUse { key_id, at, ip })
-            .collect();
-        last.sort_unstable_by(|a, b| a.key_id.cmp(&b.key_id));
+        last.sort_unstable_by_key(|one| one.key_id);
         Sorted { keyed, hours, last }
     }
 }

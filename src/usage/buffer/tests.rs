@@ -14,10 +14,10 @@ fn rows_of(app: &TestApp, workspace: &str, key: &str, count: i64) -> Vec<Request
         .map(|i| {
             let at = app.clock.now() + i;
             RequestRow {
-                id: app.state.rng.id("req", at).into(),
+                id: app.state.rng.short_id(at),
                 workspace_id: workspace.into(),
                 environment: "sandbox".into(),
-                key_id: key.into(),
+                key_id: Id::parse(key, b"key").expect("a key's"),
                 secret_id: None,
                 at,
                 door: Door::ForwardAuth,
@@ -119,7 +119,12 @@ async fn a_request_that_is_deleted_leaves_the_log_of_its_key() {
     let rows = rows_of(&app, &workspace, &key, 3);
     store(&app.state.db, &rows).await.expect("stored");
     let mut tx = app.state.db.begin().await.expect("a transaction");
-    crate::execute!(&mut tx, "delete from requests where id = $1", &*rows[0].id).expect("deleted");
+    crate::execute!(
+        &mut tx,
+        "delete from requests where id = $1",
+        rows[0].id.text(b"req")
+    )
+    .expect("deleted");
     tx.commit().await.expect("committed");
     let mut reader = app.state.db.read().await.expect("a connection");
     let (left,): (i64,) =
