@@ -113,8 +113,6 @@ impl Db {
                 // An acknowledged key, approval or audit entry survives power loss.
                 .synchronous(SqliteSynchronous::Full)
                 .foreign_keys(true)
-                // What a transaction may have to undo needs no file of its own.
-                .pragma("temp_store", "memory")
                 .statement_cache_capacity(STATEMENTS)
                 .busy_timeout(ACQUIRE_TIMEOUT);
             if create
@@ -341,7 +339,7 @@ impl Tx {
 /// A statement for many rows at once: its text before their values, how many values a row has, and its text behind them.
 pub struct Bulk {
     head: &'static str,
-    width: usize,
+    pub width: usize,
     tail: &'static str,
     texts: OnceLock<[BulkText; Self::SIZES.len()]>,
 }
@@ -430,12 +428,12 @@ macro_rules! bulk {
             rest = later;
             match ($on).arm() {
                 $crate::db::Arm::Sqlite($c) => {
-                    let values = $crate::values!(sqlx::sqlite::SqliteArguments, now, |$row| [$($bind),+]);
+                    let values = $crate::values!(sqlx::sqlite::SqliteArguments, $bulk, now, |$row| [$($bind),+]);
                     let $query = $make(text.nameless.as_str(), values);
                     $run
                 }
                 $crate::db::Arm::Postgres($c) => {
-                    let values = $crate::values!(sqlx::postgres::PgArguments, now, |$row| [$($bind),+]);
+                    let values = $crate::values!(sqlx::postgres::PgArguments, $bulk, now, |$row| [$($bind),+]);
                     let $query = $make(text.numbered.as_str(), values);
                     $run
                 }
@@ -448,12 +446,13 @@ macro_rules! bulk {
 /// What is bound for rows, put together before the query is made: one that is bound to value by value is copied as often.
 #[macro_export]
 macro_rules! values {
-    ($values:ty, $rows:ident, |$row:ident| [$($bind:expr),+]) => {{
+    ($values:ty, $bulk:expr, $rows:ident, |$row:ident| [$($bind:expr),+]) => {{
         let mut values = <$values>::default();
+        sqlx::Arguments::reserve(&mut values, $rows.len() * $bulk.width, 0);
         for $row in $rows {
             $(
-                <$values as sqlx::Arguments>::add(&mut values, $bind)
-                    .map_err(|error| $crate::db::DbError::Other(sqlx::Error::Encode(error)))?;
+                sqlx::Arguments::add(&mut values, $bind)
+                    .map_err(|error| $crate::db::DbError::from(sqlx::Error::Encode(error)))?;
             )+
         }
         values

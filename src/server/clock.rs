@@ -127,7 +127,7 @@ impl Rng {
         id
     }
 
-    /// The same without its prefix.
+    /// One where it is known what it is of.
     pub fn short_id(&self, now: Millis) -> Id {
         let random = u128::from_be_bytes(self.passing_bytes());
         let milliseconds = u64::try_from(now).unwrap_or(0);
@@ -135,7 +135,7 @@ impl Rng {
     }
 }
 
-/// An id that [`Rng::id`] made, in 16 bytes, where it is known what it is of.
+/// An id in 16 bytes, without the prefix that says what it is of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Id(Ulid);
 
@@ -187,31 +187,27 @@ impl Deref for IdText {
     }
 }
 
-/// An id is a text in both engines.
-macro_rules! id_is_text {
-    ($engine:ty, $values:ty, |$id:ident| $text:expr, $of:ty) => {
-        impl Type<$engine> for IdText {
-            fn type_info() -> <$engine as Database>::TypeInfo {
-                <str as Type<$engine>>::type_info()
-            }
-        }
-
-        impl Encode<'_, $engine> for IdText {
-            fn encode_by_ref(&self, values: &mut $values) -> Result<IsNull, BoxDynError> {
-                let $id = self;
-                <$of as Encode<'_, $engine>>::encode($text, values)
-            }
-        }
-    };
+impl<DB: Database> Type<DB> for IdText
+where
+    str: Type<DB>,
+{
+    fn type_info() -> DB::TypeInfo {
+        <str as Type<DB>>::type_info()
+    }
 }
 
-id_is_text!(
-    Sqlite,
-    SqliteArgumentsBuffer,
-    |id| Arc::from(&**id),
-    Arc<str>
-);
-id_is_text!(Postgres, PgArgumentBuffer, |id| &**id, &str);
+/// What is bound on SQLite goes to another thread: an `Arc` takes one allocation for that, a `&str` two.
+impl Encode<'_, Sqlite> for IdText {
+    fn encode_by_ref(&self, values: &mut SqliteArgumentsBuffer) -> Result<IsNull, BoxDynError> {
+        <Arc<str> as Encode<'_, Sqlite>>::encode(Arc::from(&**self), values)
+    }
+}
+
+impl Encode<'_, Postgres> for IdText {
+    fn encode_by_ref(&self, values: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        <&str as Encode<'_, Postgres>>::encode(self, values)
+    }
+}
 
 /// The least id that [`Rng::id`] makes at that moment.
 pub fn first_id(prefix: &str, at: Millis) -> String {

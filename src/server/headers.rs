@@ -6,24 +6,36 @@ use axum::{
 };
 
 /// What an answer that is no page may do in a browser: nothing. Pages bring a policy of their own, with a nonce.
-const NO_PAGE: &str =
-    "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+const NO_PAGE: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+);
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const TWO_YEARS: HeaderValue = HeaderValue::from_static("max-age=63072000; includeSubDomains");
 
-const ALWAYS: [(HeaderName, &str); 5] = [
-    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+/// Made when this is compiled, since making one looks at each byte.
+const ALWAYS: [(HeaderName, HeaderValue); 5] = [
+    (
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    ),
     // Plain forms are sent back by it; other sites learn nothing.
-    (header::REFERRER_POLICY, "same-origin"),
+    (
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("same-origin"),
+    ),
     (
         HeaderName::from_static("permissions-policy"),
-        "camera=(), geolocation=(), microphone=(), payment=(), usb=(), interest-cohort=()",
+        HeaderValue::from_static(
+            "camera=(), geolocation=(), microphone=(), payment=(), usb=(), interest-cohort=()",
+        ),
     ),
     (
         HeaderName::from_static("cross-origin-opener-policy"),
-        "same-origin",
+        HeaderValue::from_static("same-origin"),
     ),
     (
         HeaderName::from_static("cross-origin-resource-policy"),
-        "same-origin",
+        HeaderValue::from_static("same-origin"),
     ),
 ];
 
@@ -38,19 +50,14 @@ pub fn add(response: &mut Response, https: bool) {
     let headers = response.headers_mut();
     headers.reserve(ALWAYS.len() + 4);
     for (name, value) in ALWAYS {
-        headers.insert(name, HeaderValue::from_static(value));
+        headers.insert(name, value);
     }
     headers
         .entry(header::CONTENT_SECURITY_POLICY)
-        .or_insert(HeaderValue::from_static(NO_PAGE));
+        .or_insert(NO_PAGE);
     // What nobody said may be kept is not: almost all of it is somebody's own.
-    headers
-        .entry(header::CACHE_CONTROL)
-        .or_insert(HeaderValue::from_static("no-store"));
+    headers.entry(header::CACHE_CONTROL).or_insert(NO_STORE);
     if https {
-        headers.insert(
-            header::STRICT_TRANSPORT_SECURITY,
-            HeaderValue::from_static("max-age=63072000; includeSubDomains"),
-        );
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, TWO_YEARS);
     }
 }

@@ -203,6 +203,12 @@ impl Buffer {
         now.saturating_sub(self.oldest.load(Ordering::Relaxed)) < MAX_UNWRITTEN
     }
 
+    /// Whether nothing waits, and the writer knows it: a row can be read before its writer hears that it is written.
+    #[cfg(test)]
+    pub fn is_idle(&self) -> bool {
+        self.rows.capacity() == CAPACITY && self.oldest.load(Ordering::Relaxed) == i64::MAX
+    }
+
     /// A place for the row of a request that is being answered.
     pub async fn place(&self) -> Result<Place, Full> {
         match self.rows.clone().try_reserve_owned() {

@@ -157,6 +157,7 @@ async fn a_key_can_place_orders_query_status_refill_cancel_and_read_balance() {
         .json();
     let cancel = format!("action=cancel&orders={}", second["order"]);
     assert_eq!(act(&platform, &key, &cancel).await.json()[0]["cancel"], 1);
+    platform.app.logged(3).await;
     platform.app.clock.advance(20 * MINUTE);
     let status = act(&platform, &key, &format!("action=status&order={order}")).await;
     assert_eq!(status.json()["status"], "Completed");

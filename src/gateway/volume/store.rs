@@ -225,7 +225,7 @@ pub async fn insert(
         made,
         |one| one.id,
         &*one.key.workspace_id,
-        one.key.id().to_string(),
+        one.key.id(),
         &*one.key.environment,
         one.amount.currency.as_str(),
         one.amount.value,

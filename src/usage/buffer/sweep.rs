@@ -46,7 +46,9 @@ impl Sweep {
             let mut reader = db.read().await?;
             for id in store::owed(&mut reader).await? {
                 for row in store::owed_rows(&mut reader, &id).await? {
-                    sweep.gathered.add_owed(row)?;
+                    if let Err(error) = sweep.gathered.add_owed(row) {
+                        tracing::error!(%error, "a request is left out of the counts");
+                    }
                 }
                 sweep.owed.push(id);
             }

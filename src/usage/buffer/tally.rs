@@ -104,6 +104,7 @@ impl Tally {
         let told = self.keys.entry(keyed.key_id).or_insert_with(|| Told {
             workspace_id: keyed.workspace_id.clone(),
             environment: environment.clone(),
+            // Most keys have one; what is pushed to none makes room for four.
             hours: Vec::with_capacity(1),
             last: (at, ip.cloned()),
         });
