@@ -22,8 +22,8 @@ const STEP: usize = 4_000;
 
 /// Writes rows and notes that what they tell of is owed, under the id that it gives.
 pub async fn append(tx: &mut Tx, rows: &[RequestRow]) -> Result<String, DbError> {
-    let id = rows.first().map(|row| row.id.text(b"req").to_string());
-    let id = id.unwrap_or_default();
+    let first = rows.first();
+    let id = first.map_or_else(String::new, |row| row.id.text(b"req").to_string());
     store::insert(tx, rows).await?;
     store::owe(tx, &id, rows).await?;
     Ok(id)
@@ -46,9 +46,7 @@ impl Sweep {
             let mut reader = db.read().await?;
             for id in store::owed(&mut reader).await? {
                 for row in store::owed_rows(&mut reader, &id).await? {
-                    if let Err(error) = sweep.gathered.add_owed(row) {
-                        tracing::error!(%error, "a request is left out of the counts");
-                    }
+                    sweep.gathered.add_owed(row);
                 }
                 sweep.owed.push(id);
             }

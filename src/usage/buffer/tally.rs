@@ -77,11 +77,11 @@ impl Tally {
     }
 
     /// Adds a row that was read again.
-    pub fn add_owed(&mut self, row: store::OwedRow) -> Result<(), DbError> {
+    pub fn add_owed(&mut self, row: store::OwedRow) {
         let (Some(id), Some(key_id)) = (Id::parse(&row.id, b"req"), Id::parse(&row.key_id, b"key"))
         else {
-            let why = format!("the request {} of the key {}", row.id, row.key_id);
-            return Err(DbError::Other(sqlx::Error::Decode(why.into())));
+            tracing::error!(row.id, row.key_id, "a request is left out of the counts");
+            return;
         };
         let keyed = Keyed {
             workspace_id: row.workspace_id.into(),
@@ -90,7 +90,6 @@ impl Tally {
         };
         let (code, ip) = (Cow::Owned(row.code), row.ip.map(Arc::from));
         self.count(keyed, &row.environment.into(), row.at, code, ip.as_ref());
-        Ok(())
     }
 
     fn count(
